@@ -26,7 +26,7 @@ START_TEST(list_keeps_order_and_count)
 	ck_assert_uint_eq(list.count, 4);
 	list_remove(&list, &items[1].link);
 	ck_assert(!list_is_linked(&items[1].link));
-	ck_assert_int_eq(list_first(&list, struct item, link)->value, 0);
+	ck_assert_ptr_eq(list_first(&list, struct item, link), &items[3]);
 	ck_assert_uint_eq(list.count, 3);
 }
 END_TEST
