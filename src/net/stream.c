@@ -1,0 +1,264 @@
+/*
+ * stream.c - a connection as bytes.
+ *
+ * Bytes go straight from the caller's memory to the socket. Only what the
+ * socket refuses is copied, into recycled blocks; a stream that keeps up owns
+ * no buffer. Order is kept: while bytes are kept, new ones queue behind them.
+ */
+#include "net/stream.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/blocks.h"
+#include "core/mem.h"
+#include "net/loop.h"
+
+struct stream {
+	struct io io;
+	struct grave grave;
+	struct loop *loop;              /* borrowed; outlives every stream */
+	const struct stream_owner *ops; /* borrowed; static */
+	void *owner;                    /* borrowed; NULL once closed */
+	const struct stream_transport *transport; /* NULL: the socket */
+	void *context;                            /* borrowed; transport's */
+	struct kept kept; /* refused by the peer so far */
+	int fd;           /* owned; -1 once closed */
+	bool want_read;
+	bool closed;
+};
+
+static void on_event(struct io *io, unsigned events);
+
+static void
+free_stream(struct grave *grave)
+{
+	free(list_entry(grave, struct stream, grave));
+}
+
+static struct stream *
+make(struct loop *loop, const struct stream_owner *ops, void *owner)
+{
+	struct stream *stream = mem_zalloc(sizeof(*stream));
+
+	stream->loop = loop;
+	stream->ops = ops;
+	stream->owner = owner;
+	stream->fd = -1;
+	stream->grave.reap = free_stream;
+	return stream;
+}
+
+struct stream *
+stream_new(struct loop *loop, int fd, const struct stream_owner *owner_ops,
+    void *owner)
+{
+	struct stream *stream = make(loop, owner_ops, owner);
+
+	stream->fd = fd;
+	io_open(&stream->io, loop, fd, on_event);
+	return stream;
+}
+
+struct stream *
+stream_new_over(struct loop *loop, const struct stream_transport *transport,
+    void *context, const struct stream_owner *owner_ops, void *owner)
+{
+	struct stream *stream = make(loop, owner_ops, owner);
+
+	stream->transport = transport;
+	stream->context = context;
+	return stream;
+}
+
+void
+stream_set_owner(
+    struct stream *stream, const struct stream_owner *owner_ops, void *owner)
+{
+	stream->ops = owner_ops;
+	stream->owner = owner;
+}
+
+void
+stream_close(struct stream **stream)
+{
+	struct stream *s = *stream;
+
+	if (s == NULL) {
+		return;
+	}
+	*stream = NULL;
+	assert(!s->closed);
+	s->closed = true;
+	s->owner = NULL;
+	io_close(&s->io);
+	if (s->fd >= 0) {
+		(void)close(s->fd);
+		s->fd = -1;
+	}
+	if (s->transport != NULL) {
+		s->transport->close(s->context);
+	}
+	kept_fini(loop_blocks(s->loop), &s->kept);
+	loop_bury(s->loop, &s->grave);
+}
+
+static ssize_t
+receive(struct stream *stream, void *bytes, size_t size)
+{
+	if (stream->transport != NULL) {
+		return stream->transport->receive(stream->context, bytes, size);
+	}
+	return recv(stream->fd, bytes, size, 0);
+}
+
+static ssize_t
+transmit(struct stream *stream, const void *bytes, size_t size)
+{
+	if (stream->transport != NULL) {
+		return stream->transport->send(stream->context, bytes, size);
+	}
+	return send(stream->fd, bytes, size, MSG_NOSIGNAL);
+}
+
+enum io_result
+stream_read(struct stream *stream, void *bytes, size_t size, size_t *got)
+{
+	ssize_t n;
+
+	*got = 0;
+	do {
+		n = receive(stream, bytes, size);
+	} while (n < 0 && errno == EINTR);
+	if (n > 0) {
+		*got = (size_t)n;
+		return IO_DONE;
+	}
+	if (n == 0) {
+		return IO_EOF;
+	}
+	return errno == EAGAIN || errno == EWOULDBLOCK ? IO_AGAIN : IO_FAILED;
+}
+
+/* Sends what the peer takes of BYTES; *SENT says how much. */
+static enum io_result
+send_some(
+    struct stream *stream, const uint8_t *bytes, size_t size, size_t *sent)
+{
+	*sent = 0;
+	while (*sent < size) {
+		ssize_t n = transmit(stream, bytes + *sent, size - *sent);
+
+		if (n >= 0) {
+			*sent += (size_t)n;
+		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+			return IO_AGAIN;
+		} else if (errno != EINTR) {
+			return IO_FAILED;
+		}
+	}
+	return IO_DONE;
+}
+
+static void
+set_interest(struct stream *stream)
+{
+	unsigned interest = stream->want_read ? IO_READ : IO_NONE;
+
+	if (stream->transport != NULL) {
+		return;
+	}
+	if (stream->kept.length > 0) {
+		interest |= IO_WRITE;
+	}
+	io_set(&stream->io, interest);
+}
+
+enum io_result
+stream_write(struct stream *stream, const void *bytes, size_t size)
+{
+	enum io_result result = IO_AGAIN;
+	size_t sent = 0;
+
+	assert(!stream->closed);
+	if (stream->kept.length == 0) {
+		result = send_some(stream, bytes, size, &sent);
+	}
+	if (result == IO_AGAIN) {
+		kept_append(loop_blocks(stream->loop), &stream->kept,
+		    (const uint8_t *)bytes + sent, size - sent);
+		set_interest(stream);
+	}
+	return result;
+}
+
+size_t
+stream_pending(const struct stream *stream)
+{
+	return stream->kept.length;
+}
+
+void
+stream_update_interest(struct stream *stream, bool want_read)
+{
+	stream->want_read = want_read;
+	set_interest(stream);
+}
+
+bool
+stream_wants_read(const struct stream *stream)
+{
+	return stream->want_read;
+}
+
+int
+stream_fd(const struct stream *stream)
+{
+	return stream->fd;
+}
+
+/* Sends kept bytes; tells the owner when none are left. */
+static void
+flush_kept(struct stream *stream)
+{
+	size_t sent = 0;
+	enum io_result result = send_some(
+	    stream, kept_bytes(&stream->kept), stream->kept.length, &sent);
+
+	kept_consume(loop_blocks(stream->loop), &stream->kept, sent);
+	if (result == IO_FAILED) {
+		/* The read that follows reports why. */
+		kept_fini(loop_blocks(stream->loop), &stream->kept);
+		stream->want_read = true;
+	}
+	set_interest(stream);
+	if (stream->kept.length == 0) {
+		stream->ops->on_drained(stream->owner);
+	}
+}
+
+static void
+act(struct stream *stream, unsigned events)
+{
+	if ((events & IO_WRITE) != 0 && stream->kept.length > 0) {
+		flush_kept(stream);
+	}
+	if (!stream->closed && (events & IO_READ) != 0 && stream->want_read) {
+		stream->ops->on_readable(stream->owner);
+	}
+}
+
+static void
+on_event(struct io *io, unsigned events)
+{
+	act(list_entry(io, struct stream, io), events);
+}
+
+void
+stream_poke(struct stream *stream)
+{
+	act(stream, IO_READ | IO_WRITE);
+}
