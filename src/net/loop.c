@@ -28,7 +28,8 @@
 _Static_assert(sizeof(ev_io) <= sizeof(((struct io *)0)->watcher), "ev_io");
 _Static_assert(
     sizeof(ev_timer) <= sizeof(((struct timer *)0)->watcher), "ev_timer");
-_Static_assert(IO_READ == EV_READ && IO_WRITE == EV_WRITE, "interest");
+_Static_assert(
+    (int)IO_READ == EV_READ && (int)IO_WRITE == EV_WRITE, "interest");
 
 struct signal_watcher {
 	ev_signal watcher;
