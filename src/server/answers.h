@@ -1,0 +1,113 @@
+/*
+ * answers.h - what a server still owes, in order.
+ *
+ * Every message forwarded to a server is told to answers_sent(), every message
+ * that comes back to answers_seen(), which says whose it is. This is how a
+ * server is known to be clean, how answers to messages of our own are kept
+ * from the client, and how our own answers find their place among a server's.
+ *
+ * Source: PostgreSQL docs, "Frontend/Backend Protocol", "Message Flow".
+ */
+#ifndef SERVER_ANSWERS_H
+#define SERVER_ANSWERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/list.h"
+
+struct buf;
+
+/* More owed answers than this and the client has to wait. */
+#define ANSWERS_MAX ((uint32_t)65536)
+#define ANSWERS_INLINE 16
+
+struct answers {
+	uint8_t *ring;        /* owned unless it is inline_ring */
+	uint32_t capacity;    /* a power of two */
+	uint32_t head;        /* index of the oldest entry */
+	uint32_t count;       /* entries, markers included */
+	uint32_t runs;        /* Query and Execute among them */
+	uint32_t extra_ready; /* ReadyForQuery that may come unowed */
+	uint64_t sent;        /* messages that are answered, forwarded */
+	uint64_t done;        /* those answered, or never to be */
+	struct list invented; /* owned; one per invented entry */
+	bool batch_open;      /* extended message since the last Sync */
+	bool skipping;        /* server ignores all up to a Sync */
+	bool copying;         /* the oldest run is in COPY IN */
+	bool copy_in;         /* and its end was not sent yet */
+	bool probe_seen;      /* EmptyQueryResponse of our probe */
+	uint8_t inline_ring[ANSWERS_INLINE];
+};
+
+/* Prepares ANSWERS for a server that owes nothing. Not to be moved after. */
+void answers_init(struct answers *answers);
+void answers_fini(struct answers *answers);
+
+enum answers_sent {
+	ANSWERS_FORWARD,  /* send it on */
+	ANSWERS_DROP,     /* COPY data after the copy has ended: to nobody */
+	ANSWERS_VIOLATION /* no message for COPY IN; PostgreSQL would fail it */
+};
+
+/*
+ * A client's message of TYPE is about to be forwarded; Terminate is not told.
+ * SWALLOW: it is our own, its answers are not for the client. The caller has
+ * made sure that answers_has_room().
+ */
+enum answers_sent answers_sent(struct answers *answers, uint8_t type,
+    bool swallow) __attribute__((warn_unused_result));
+
+/* An empty Query of our own is about to be sent, see answers_needs_probe(). */
+void answers_sent_probe(struct answers *answers);
+
+/* BYTES are to reach the client behind everything owed so far. False, and
+ * nothing kept, when nothing is owed: the caller passes them on now. */
+bool answers_invent(struct answers *answers, const void *bytes, size_t size)
+    __attribute__((warn_unused_result));
+
+enum answers_seen {
+	ANSWERS_PASS,        /* the client's */
+	ANSWERS_SWALLOW,     /* ours */
+	ANSWERS_UNEXPECTED,  /* nobody asked: the connection is out of step */
+	ANSWERS_CLIENT_FAULT /* the client broke COPY IN, see VIOLATION */
+};
+
+/* A server's message of TYPE has arrived. */
+enum answers_seen answers_seen(struct answers *answers, uint8_t type)
+    __attribute__((warn_unused_result));
+
+/* Appends to OUT the invented answers whose turn has come; true if any. To be
+ * asked after every answers_seen(). */
+bool answers_take_invented(struct answers *answers, struct buf *out);
+
+/* From here on everything owed is ours: the client has gone elsewhere. */
+void answers_swallow_all(struct answers *answers);
+
+static inline bool
+answers_has_room(const struct answers *answers)
+{
+	return answers->count < ANSWERS_MAX;
+}
+
+/* Nothing is owed, no batch is open, no copy is on. */
+static inline bool
+answers_is_settled(const struct answers *answers)
+{
+	return answers->count == 0 && !answers->batch_open &&
+	    !answers->skipping && !answers->copy_in;
+}
+
+/*
+ * A COPY failed at a moment that leaves open whether a Sync sent early was
+ * eaten by it. Before the server goes to anybody else, an empty Query must
+ * show what still comes.
+ */
+static inline bool
+answers_needs_probe(const struct answers *answers)
+{
+	return answers->extra_ready > 0;
+}
+
+#endif
