@@ -61,10 +61,10 @@
 /* Type and length. */
 #define FRAME_HEADER_BYTES ((size_t)5)
 
-/* PostgreSQL takes no longer body than this for messages flagged FRAME_SMALL,
- * and none longer than FRAME_MAX_BODY for any other. */
-#define FRAME_SMALL_BODY ((uint32_t)10000)
-#define FRAME_MAX_BODY ((uint32_t)0x3fffffff - 4)
+/* PostgreSQL takes no longer body than this from a client in messages flagged
+ * FRAME_SMALL, and none longer than FRAME_MAX_BODY in any other. */
+#define FRAME_SMALL_BODY ((uint32_t)10000 - 4)
+#define FRAME_MAX_BODY ((uint32_t)0x3ffffffe - 4)
 
 struct frame {
 	uint8_t type;

@@ -3,7 +3,8 @@
  *
  * Every function appends one complete message to OUT. Text is copied. Those
  * that return bool append nothing and return false when the message would
- * exceed what the protocol can say; nothing else can fail.
+ * exceed what the protocol can say (1 GB, 65,535 columns); nothing else can
+ * fail. The others are for texts that are ours or already bounded.
  *
  * Source: PostgreSQL docs, "Frontend/Backend Protocol", "Message Formats".
  */
