@@ -23,10 +23,11 @@ int secret_iterations(const char *secret);
  * Whether PASSWORD, sent in clear by USER, fits SECRET of any kind; never, if
  * either is empty. SECRET NULL means that there is no such user: false.
  *
- * The time this takes depends on the lengths of USER and PASSWORD and on
- * ITERATIONS only, so it tells neither whether the user exists nor what kind
- * of secret there is, as long as ITERATIONS is not less than
- * secret_iterations() of any secret in use (0 if none is a SCRAM secret).
+ * But for a microsecond or two of reading SECRET, the time this takes depends
+ * on the lengths of USER and PASSWORD and on ITERATIONS only, so it tells
+ * neither whether the user exists nor what kind of secret there is, as long as
+ * ITERATIONS is not less than secret_iterations() of any secret in use (0 if
+ * none is a SCRAM secret).
  */
 bool secret_fits(
     const char *secret, const char *user, const char *password, int iterations);

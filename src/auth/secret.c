@@ -1,0 +1,144 @@
+/*
+ * secret.c - what a password in auth_file is, and whether another fits it.
+ *
+ * Nothing that takes time here depends on what is stored: each check hashes
+ * the sent password once for each kind of secret, and runs PBKDF2 for the
+ * number of iterations the caller names, whether or not the secret needs it.
+ * What was computed for the kind at hand is then compared, in constant time.
+ */
+#include "auth/secret.h"
+
+#include <assert.h>
+#include <openssl/crypto.h>
+#include <string.h>
+
+#include "auth/md5.h"
+#include "auth/scram_keys.h"
+#include "core/error.h"
+#include "core/mem.h"
+
+enum secret_kind
+secret_kind(const char *secret)
+{
+	struct scram_secret parsed;
+
+	if (strncmp(secret, "md5", 3) == 0 &&
+	    strnlen(secret, MD5_TEXT_BYTES) == MD5_TEXT_BYTES - 1 &&
+	    strspn(secret + 3, "0123456789abcdef") == MD5_TEXT_BYTES - 4) {
+		return SECRET_MD5;
+	}
+	return scram_secret_parse(&parsed, secret) ? SECRET_SCRAM
+	                                           : SECRET_PLAIN;
+}
+
+int
+secret_iterations(const char *secret)
+{
+	struct scram_secret parsed;
+
+	return scram_secret_parse(&parsed, secret) ? parsed.iterations : 0;
+}
+
+/* PASSWORD of any length as 32 bytes that can be compared. */
+static bool
+plain_fits(const char *secret, const char *password)
+{
+	uint8_t ours[SCRAM_KEY_BYTES], theirs[SCRAM_KEY_BYTES];
+	bool fits = scram_hash(secret, strlen(secret), ours) == 0 &&
+	    scram_hash(password, strlen(password), theirs) == 0 &&
+	    CRYPTO_memcmp(ours, theirs, sizeof(ours)) == 0;
+
+	mem_wipe(ours, sizeof(ours));
+	mem_wipe(theirs, sizeof(theirs));
+	return fits;
+}
+
+static bool
+md5_fits(const char *secret, const char *user, const char *password)
+{
+	char computed[MD5_TEXT_BYTES] = "", stored[MD5_TEXT_BYTES] = "";
+	bool fits;
+
+	/* What is no md5 secret is cut to a length that never compares equal
+	 * by accident: it does not begin with "md5" and 32 digits. */
+	memcpy(stored, secret, strnlen(secret, sizeof(stored) - 1));
+	fits = md5_secret(user, password, computed, NULL) == 0 &&
+	    CRYPTO_memcmp(computed, stored, sizeof(stored)) == 0;
+	mem_wipe(computed, sizeof(computed));
+	return fits;
+}
+
+/* Runs PBKDF2 for ITERATIONS more and forgets the result; the time it takes is
+ * all that is wanted, so a failure does not matter. */
+static void
+burn(const char *prepared, int iterations)
+{
+	static const uint8_t salt[16] = {0};
+	uint8_t forgotten[SCRAM_KEY_BYTES];
+
+	if (iterations > 0 &&
+	    scram_salted_password(
+	        prepared, salt, sizeof(salt), iterations, forgotten) == 0) {
+		mem_wipe(forgotten, sizeof(forgotten));
+	}
+}
+
+/* Whether the keys made from PREPARED are those of SECRET. */
+static bool
+scram_fits(const struct scram_secret *secret, const char *prepared)
+{
+	uint8_t salted[SCRAM_KEY_BYTES], key[SCRAM_KEY_BYTES];
+	bool fits = scram_salted_password(prepared, secret->salt,
+	                secret->salt_size, secret->iterations, salted) == 0 &&
+	    scram_hmac(salted, "Client Key", 10, key) == 0 &&
+	    scram_hash(key, sizeof(key), key) == 0 &&
+	    CRYPTO_memcmp(key, secret->stored_key, sizeof(key)) == 0;
+
+	mem_wipe(salted, sizeof(salted));
+	mem_wipe(key, sizeof(key));
+	return fits;
+}
+
+bool
+secret_fits(
+    const char *secret, const char *user, const char *password, int iterations)
+{
+	const char *compared = secret == NULL ? "" : secret;
+	struct scram_secret parsed = {0};
+	bool is_scram = scram_secret_parse(&parsed, compared), fits[3];
+	char *prepared = NULL;
+
+	assert(iterations >= 0 && iterations <= SCRAM_ITERATIONS_MAX);
+	fits[SECRET_PLAIN] = plain_fits(compared, password);
+	fits[SECRET_MD5] = md5_fits(compared, user, password);
+	fits[SECRET_SCRAM] = false;
+	if (is_scram || iterations > 0) {
+		prepared = scram_prepare(password);
+		fits[SECRET_SCRAM] = is_scram && scram_fits(&parsed, prepared);
+		burn(prepared, iterations - parsed.iterations);
+		mem_wipe_free(&prepared);
+	}
+	mem_wipe(&parsed, sizeof(parsed));
+	return secret != NULL && *secret != '\0' && *password != '\0' &&
+	    fits[secret_kind(secret)];
+}
+
+int
+secret_cleartext(const char *secret, const char **password, struct error *err)
+{
+	if (secret == NULL || *secret == '\0') {
+		error_set(err, SQLSTATE_INVALID_PASSWORD,
+		    "server asks for a password, but none is stored for this "
+		    "user");
+		return -1;
+	}
+	if (secret_kind(secret) != SECRET_PLAIN) {
+		error_set(err, SQLSTATE_INVALID_PASSWORD,
+		    "server asks for the password itself, but only its %s form "
+		    "is stored for this user",
+		    secret_kind(secret) == SECRET_MD5 ? "md5" : "SCRAM");
+		return -1;
+	}
+	*password = secret;
+	return 0;
+}
