@@ -265,6 +265,14 @@ answers_sent(struct answers *answers, uint8_t type, bool swallow)
 }
 
 void
+answers_sent_own_query(struct answers *answers)
+{
+	enum answers_sent result = answers_sent(answers, MSG_QUERY, true);
+
+	assert(result == ANSWERS_FORWARD);
+}
+
+void
 answers_sent_probe(struct answers *answers)
 {
 	answers->probe_seen = false;

@@ -1,0 +1,150 @@
+/*
+ * cancel.c - asking a server to stop what it does for a client.
+ *
+ * The request goes to the very address the server connection has, which with
+ * several addresses to one name need not be the one a new lookup would give.
+ */
+#include "server/cancel.h"
+
+#include <stdlib.h>
+
+#include "core/buf.h"
+#include "core/mem.h"
+#include "net/connector.h"
+#include "net/stream.h"
+#include "node/node.h"
+#include "proto/msg.h"
+#include "server/pool_int.h"
+#include "server/server_int.h"
+
+/* A server that does not close such a connection in this time has lost it. */
+#define CANCEL_TIMEOUT_US ((int64_t)10 * 1000000)
+
+struct cancel {
+	struct list_link link; /* in server->cancels; not linked without */
+	struct server *server; /* borrowed; NULL once that has closed */
+	struct loop *loop;     /* borrowed */
+	struct stream *stream; /* owned; NULL until connected */
+	struct connector connector;
+	struct timer deadline;
+	struct buf request; /* wiped */
+	struct grave grave;
+	struct log_source log; /* the pool set's; the server may be gone */
+};
+
+static void
+reap_cancel(struct grave *grave)
+{
+	free(list_entry(grave, struct cancel, grave));
+}
+
+static void
+finish(struct cancel *cancel)
+{
+	struct server *server = cancel->server;
+
+	timer_stop(&cancel->deadline);
+	connector_cancel(&cancel->connector);
+	stream_close(&cancel->stream);
+	if (cancel->request.length > 0) {
+		mem_wipe(buf_bytes(&cancel->request), cancel->request.length);
+	}
+	buf_fini(&cancel->request);
+	loop_bury(cancel->loop, &cancel->grave);
+	if (server == NULL) {
+		return;
+	}
+	list_remove(&server->cancels, &cancel->link);
+	cancel->server = NULL;
+	if (server->state == SERVER_DRAINING) {
+		server_drain_on(server);
+	}
+}
+
+/* The server answers nothing and closes when the signal has been sent. */
+static void
+on_readable(void *owner)
+{
+	struct cancel *cancel = owner;
+	char byte;
+	size_t got;
+
+	if (stream_read(cancel->stream, &byte, 1, &got) != IO_AGAIN) {
+		finish(cancel);
+	}
+}
+
+static void
+on_drained(void *owner)
+{
+	(void)owner;
+}
+
+static const struct stream_owner stream_ops = {on_readable, on_drained};
+
+static void
+on_connected(struct connector *connector, int fd, const struct error *err)
+{
+	struct cancel *cancel = list_entry(connector, struct cancel, connector);
+
+	if (fd < 0) {
+		log_warning(
+		    &cancel->log, "cancel request failed: %s", err->text);
+		finish(cancel);
+		return;
+	}
+	cancel->stream = stream_new(cancel->loop, fd, &stream_ops, cancel);
+	stream_update_interest(cancel->stream, true);
+	(void)stream_write(cancel->stream, buf_bytes(&cancel->request),
+	    cancel->request.length);
+}
+
+static void
+on_deadline(struct timer *timer)
+{
+	struct cancel *cancel = list_entry(timer, struct cancel, deadline);
+
+	log_warning(&cancel->log, "cancel request failed: no end in %d s",
+	    (int)(CANCEL_TIMEOUT_US / 1000000));
+	finish(cancel);
+}
+
+void
+cancel_send(struct server *server)
+{
+	struct pools *set = server->slot->pool->set;
+	const struct node *node = server->slot->node;
+	char host[ADDRESS_TEXT_BYTES];
+	struct cancel *cancel;
+
+	if (server->key == NULL || server->stream == NULL ||
+	    server->cancels.count > 0) {
+		return;
+	}
+	cancel = mem_zalloc(sizeof(*cancel));
+	cancel->server = server;
+	cancel->loop = set->loop;
+	cancel->log = set->log;
+	cancel->grave.reap = reap_cancel;
+	msg_cancel_request(&cancel->request, server->process_id,
+	    buf_bytes(server->key), server->key->length);
+	list_append(&server->cancels, &cancel->link);
+	timer_start(
+	    &cancel->deadline, set->loop, CANCEL_TIMEOUT_US, 0, on_deadline);
+	connector_start(&cancel->connector, set->loop, set->resolver,
+	    address_is_unix(&server->address)
+	        ? node->host
+	        : address_host(&server->address, host, sizeof(host)),
+	    (uint16_t)node->port, CANCEL_TIMEOUT_US,
+	    &server->slot->pool->options.socket, on_connected);
+}
+
+void
+cancel_forget_server(struct list *cancels)
+{
+	struct list_link *link;
+
+	while ((link = list_pop(cancels)) != NULL) {
+		list_entry(link, struct cancel, link)->server = NULL;
+	}
+}

@@ -1,0 +1,22 @@
+/*
+ * cancel.h - asking a server to stop what it does for a client.
+ *
+ * A cancel travels on a connection of its own and may arrive late. Until that
+ * connection has closed, the server is not handed to anybody else.
+ *
+ * Source: PostgreSQL docs, "Message Flow", "Canceling Requests in Progress".
+ */
+#ifndef SERVER_CANCEL_H
+#define SERVER_CANCEL_H
+
+struct list;
+struct server;
+
+/* Sends a CancelRequest for what SERVER is doing; nothing happens if it gave
+ * no key. Several under way at a time are one. */
+void cancel_send(struct server *server);
+
+/* The server of CANCELS closes: those under way finish without it. */
+void cancel_forget_server(struct list *cancels);
+
+#endif

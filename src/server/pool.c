@@ -1,0 +1,475 @@
+/*
+ * pool.c - the set of all pools: making, configuring, ending them.
+ *
+ * How servers are granted is in pool_serve.c, a node's share in slot.c.
+ */
+#include "server/pool.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/config.h"
+#include "core/mem.h"
+#include "core/str.h"
+#include "node/node.h"
+#include "server/pool_int.h"
+#include "server/profile.h"
+#include "server/server_int.h"
+
+#define TICK_US ((int64_t)100 * 1000)
+
+/* ---- what the configuration says ----------------------------------------- */
+
+void
+pool_options_read(const struct config *config,
+    const struct database_conf *entry, const char *user,
+    struct pool_options *options)
+{
+	const struct settings *settings = config_settings(config);
+	int size = config_pool_size(config, entry, user);
+
+	options->size = size == 0 ? SIZE_MAX : (size_t)size;
+	options->mode = (int)config_pool_mode(config, entry, user);
+	options->server_idle_timeout_us = settings->server_idle_timeout_us;
+	options->server_lifetime_us = config_server_lifetime_us(config, entry);
+	options->server_connect_timeout_us =
+	    settings->server_connect_timeout_us;
+	options->server_login_retry_us = settings->server_login_retry_us;
+	options->server_unreachable_timeout_us =
+	    settings->server_unreachable_timeout_us;
+	options->query_wait_timeout_us =
+	    config_query_wait_timeout_us(config, entry, user);
+	options->round_robin = settings->server_round_robin;
+	options->split = settings->read_write_split &&
+	    options->mode == POOL_MODE_TRANSACTION;
+	options->socket = (struct socket_options){
+	    .keepalive = settings->tcp_keepalive,
+	    .keep_idle_s = settings->tcp_keepidle,
+	    .keep_interval_s = settings->tcp_keepintvl,
+	    .keep_count = settings->tcp_keepcnt,
+	    .user_timeout_ms = settings->tcp_user_timeout,
+	    .buffer_bytes = settings->tcp_socket_buffer,
+	};
+}
+
+/* The secret pgweir logs in with; NULL when none is known. */
+static char *
+find_password(const struct config *config, const struct database_conf *entry,
+    const char *user)
+{
+	const struct credential *credential;
+
+	if (entry->password != NULL) {
+		return mem_strdup(entry->password);
+	}
+	credential = config_find_credential(config, user);
+	if (credential == NULL || credential->secret[0] == '\0') {
+		return NULL;
+	}
+	return mem_strdup(credential->secret);
+}
+
+/* ---- cluster and slots --------------------------------------------------- */
+
+/* Servers of a node whose role changed are of the past: closed when free. */
+static void
+retire_servers(struct pool_slot *slot)
+{
+	for (int i = 0; i < SERVER_CLOSED; i++) {
+		list_foreach (&slot->by_state[i], link) {
+			list_entry(link, struct server, link)->retire = true;
+		}
+	}
+}
+
+static void
+on_cluster_event(struct cluster_observer *observer, struct cluster *cluster,
+    enum cluster_event event, struct node *node)
+{
+	struct pool *pool = list_entry(observer, struct pool, observer);
+	struct pool_slot *slot = node == NULL ? NULL : pool_slot_of(pool, node);
+
+	(void)cluster;
+	if (slot != NULL && event == CLUSTER_NODE_CHANGED) {
+		/* What is known now is worth an attempt at once. */
+		slot->retry_at_us = 0;
+		slot->retry_pause_us = 0;
+		if (slot->last_role != NODE_ROLE_UNKNOWN &&
+		    slot->last_role != node->role) {
+			retire_servers(slot);
+		}
+		slot->last_role = node->role;
+		if (node->health == NODE_UP) {
+			slot->failing_since_us = 0;
+		}
+	}
+	loop_ready(pool->set->loop, &pool->ready);
+}
+
+static void
+make_cluster(struct pool *pool)
+{
+	const struct database_conf *entry = pool->conf;
+	struct cluster_host *hosts =
+	    mem_zalloc(entry->host_count * sizeof(*hosts));
+
+	for (size_t i = 0; i < entry->host_count; i++) {
+		hosts[i].host = entry->hosts[i].name;
+		hosts[i].port = entry->hosts[i].port;
+		hosts[i].weight = entry->hosts[i].weight;
+	}
+	pool->cluster = cluster_new(pool->set->nodes, hosts, entry->host_count);
+	free(hosts);
+	for (size_t i = 0; i < cluster_count(pool->cluster); i++) {
+		struct pool_slot *slot = mem_zalloc(sizeof(*slot));
+		const struct node *node = cluster_node(pool->cluster, i);
+
+		slot->pool = pool;
+		slot->node =
+		    node_set_take(pool->set->nodes, node->host, node->port);
+		slot->last_role = node->role;
+		slot->grave.reap = slot_reap;
+		list_append(&pool->slots, &slot->link);
+	}
+	pool->observer.on_event = on_cluster_event;
+	cluster_observe(pool->cluster, &pool->observer);
+	pool->set->events.on_cluster(pool->set->events.context, pool);
+}
+
+static void
+close_idle(struct pool_slot *slot, enum close_reason reason)
+{
+	struct server *server;
+
+	while ((server = list_first(&slot->by_state[SERVER_IDLE], struct server,
+	            link)) != NULL) {
+		server_close(server, reason, NULL);
+	}
+	while ((server = list_first(&slot->by_state[SERVER_CONNECTING],
+	            struct server, link)) != NULL) {
+		server_close(server, reason, NULL);
+	}
+	while ((server = list_first(&slot->by_state[SERVER_LOGIN],
+	            struct server, link)) != NULL) {
+		server_close(server, reason, NULL);
+	}
+}
+
+/* The slots become old: idle servers go now, the others when they are free. */
+static void
+drop_cluster(struct pool *pool)
+{
+	struct list_link *link;
+
+	pool->set->events.on_cluster_gone(pool->set->events.context, pool);
+	cluster_unobserve(pool->cluster, &pool->observer);
+	while ((link = list_pop(&pool->slots)) != NULL) {
+		struct pool_slot *slot =
+		    list_entry(link, struct pool_slot, link);
+
+		list_append(&pool->old_slots, &slot->link);
+		slot->is_old = true;
+		if (slot->count == 0) {
+			slot_discard(slot);
+		} else {
+			/* The last of them takes the slot along. */
+			close_idle(slot, CLOSE_SERVER_OBSOLETE);
+		}
+	}
+	cluster_free(&pool->cluster);
+}
+
+/* ---- pools --------------------------------------------------------------- */
+
+static void
+on_ready(struct ready *ready)
+{
+	pool_serve(list_entry(ready, struct pool, ready));
+}
+
+static void
+forget_welcomes(struct pool *pool)
+{
+	struct welcome *welcome, *next;
+
+	HASH_ITER(hh, pool->welcomes, welcome, next)
+	{
+		HASH_DEL(pool->welcomes, welcome);
+		profile_release(&welcome->profile);
+		params_fini(&welcome->params);
+		free(welcome);
+	}
+}
+
+/* Takes over what CONF says, except for the cluster. */
+static void
+take_conf(struct pool *pool, const struct database_conf *conf)
+{
+	const struct config *config = pool->set->config;
+
+	pool->conf = conf;
+	free(pool->dbname);
+	pool->dbname = mem_strdup(database_conf_dbname(conf, pool->database));
+	mem_wipe_free(&pool->password);
+	pool->password = find_password(config, conf, pool->user);
+	pool_options_read(config, conf, pool->user, &pool->options);
+}
+
+static struct pool *
+make_pool(struct pools *set, const char *database, const char *user,
+    const char *key, size_t key_bytes)
+{
+	const struct database_conf *conf =
+	    config_find_database(set->config, database);
+	struct pool *pool;
+
+	if (conf == NULL) {
+		return NULL;
+	}
+	pool = mem_zalloc(sizeof(*pool));
+	pool->set = set;
+	pool->key = mem_dup(key, key_bytes);
+	pool->database = pool->key;
+	pool->user = pool->key + strlen(database) + 1;
+	(void)user;
+	pool->ready.run = on_ready;
+	HASH_ADD_KEYPTR(hh, set->table, pool->key, key_bytes, pool);
+	take_conf(pool, conf);
+	make_cluster(pool);
+	return pool;
+}
+
+struct pool *
+pool_find(struct pools *pools, const char *database, const char *user)
+{
+	struct buf key = {0};
+	struct pool *pool = NULL;
+
+	buf_append(&key, database, strlen(database) + 1);
+	buf_append(&key, user, strlen(user) + 1);
+	HASH_FIND(hh, pools->table, buf_bytes(&key), key.length, pool);
+	if (pool == NULL) {
+		pool = make_pool(pools, database, user,
+		    (const char *)buf_bytes(&key), key.length);
+	} else if (pool->conf == NULL) {
+		pool = NULL;
+	}
+	buf_fini(&key);
+	return pool;
+}
+
+static void
+refuse_all(struct pool *pool, const char *sqlstate, const char *text)
+{
+	struct error err;
+
+	error_set(&err, sqlstate, "%s", text);
+	for (int i = 0; i < POOL_CLASSES; i++) {
+		pool_refuse(pool, (enum pool_class)i, &err);
+	}
+}
+
+static void
+reconfigure(struct pool *pool, const struct config *old)
+{
+	const struct database_conf *before = pool->conf;
+	const struct database_conf *now =
+	    config_find_database(pool->set->config, pool->database);
+
+	(void)old;
+	forget_welcomes(pool);
+	if (now == NULL) {
+		if (before != NULL) {
+			drop_cluster(pool);
+			pool->conf = NULL;
+			refuse_all(pool, SQLSTATE_ADMIN_SHUTDOWN,
+			    close_reason_row(CLOSE_CLIENT_DATABASE_REMOVED)
+			        ->text);
+		}
+		return;
+	}
+	if (before != NULL && database_conf_same_target(before, now)) {
+		take_conf(pool, now);
+		loop_ready(pool->set->loop, &pool->ready);
+		return;
+	}
+	if (before != NULL) {
+		drop_cluster(pool);
+	}
+	take_conf(pool, now);
+	make_cluster(pool);
+	loop_ready(pool->set->loop, &pool->ready);
+}
+
+void
+pools_configure(struct pools *pools, struct config *config)
+{
+	struct config *old = pools->config;
+	struct pool *pool, *next;
+
+	pools->config = config_ref(config);
+	HASH_ITER(hh, pools->table, pool, next)
+	{
+		reconfigure(pool, old);
+	}
+	config_unref(&old);
+}
+
+static void
+on_tick(struct timer *timer)
+{
+	struct pools *pools = list_entry(timer, struct pools, tick);
+	struct pool *pool, *next;
+
+	HASH_ITER(hh, pools->table, pool, next)
+	{
+		pool_tick(pool, loop_now_us(pools->loop));
+	}
+}
+
+struct pools *
+pools_new(struct loop *loop, struct logger *logger, struct resolver *resolver,
+    struct node_set *nodes, struct config *config,
+    const struct pool_events *events)
+{
+	struct pools *pools = mem_zalloc(sizeof(*pools));
+
+	pools->loop = loop;
+	pools->logger = logger;
+	pools->resolver = resolver;
+	pools->nodes = nodes;
+	pools->config = config_ref(config);
+	pools->profiles = profiles_new();
+	pools->events = *events;
+	pools->log = (struct log_source){.logger = logger};
+	timer_start(&pools->tick, loop, TICK_US, TICK_US, on_tick);
+	return pools;
+}
+
+static void
+end_pool(struct pool *pool)
+{
+	refuse_all(pool, SQLSTATE_ADMIN_SHUTDOWN,
+	    close_reason_row(CLOSE_CLIENT_SHUTDOWN)->text);
+	if (pool->cluster != NULL) {
+		drop_cluster(pool);
+	}
+	while (pool->old_slots.count > 0) {
+		struct pool_slot *slot =
+		    list_first(&pool->old_slots, struct pool_slot, link);
+		struct server *server = NULL;
+
+		for (int i = 0; i < SERVER_CLOSED && server == NULL; i++) {
+			server =
+			    list_first(&slot->by_state[i], struct server, link);
+		}
+		if (server == NULL) {
+			break; /* cannot be: an empty slot is gone already */
+		}
+		server_close(server, CLOSE_SERVER_SHUTDOWN, NULL);
+	}
+	loop_unready(pool->set->loop, &pool->ready);
+	forget_welcomes(pool);
+	free(pool->dbname);
+	mem_wipe_free(&pool->password);
+	free(pool->key);
+	free(pool);
+}
+
+void
+pools_free(struct pools **pools)
+{
+	struct pools *set = *pools;
+	struct pool *pool, *next;
+
+	if (set == NULL) {
+		return;
+	}
+	set->closing = true;
+	timer_stop(&set->tick);
+	HASH_ITER(hh, set->table, pool, next)
+	{
+		HASH_DEL(set->table, pool);
+		end_pool(pool);
+	}
+	profiles_free(&set->profiles);
+	config_unref(&set->config);
+	free(set);
+	*pools = NULL;
+}
+
+void
+pools_pause(struct pools *pools)
+{
+	pools->paused = true;
+}
+
+void
+pools_resume(struct pools *pools)
+{
+	struct pool *pool, *next;
+
+	pools->paused = false;
+	HASH_ITER(hh, pools->table, pool, next)
+	{
+		loop_ready(pools->loop, &pool->ready);
+	}
+}
+
+bool
+pools_are_paused(const struct pools *pools)
+{
+	return pools->paused;
+}
+
+size_t
+pools_active_servers(const struct pools *pools)
+{
+	return pools->active;
+}
+
+struct profile *
+pools_profile(struct pools *pools, const struct params *settings)
+{
+	return profile_take(pools->profiles, settings);
+}
+
+/* ---- the welcome --------------------------------------------------------- */
+
+/* More different start-up settings than this per pool are not remembered. */
+#define WELCOMES_MAX 1000
+
+const struct params *
+pool_welcome(struct pool *pool, struct profile *profile)
+{
+	struct welcome *welcome = NULL;
+
+	HASH_FIND_PTR(pool->welcomes, &profile, welcome);
+	return welcome == NULL ? NULL : &welcome->params;
+}
+
+void
+pool_set_welcome(struct pool *pool, struct server *server)
+{
+	struct profile *profile = server->profile;
+	struct welcome *welcome = NULL;
+
+	if (HASH_COUNT(pool->welcomes) >= WELCOMES_MAX) {
+		forget_welcomes(pool);
+	}
+	HASH_FIND_PTR(pool->welcomes, &profile, welcome);
+	if (welcome == NULL) {
+		welcome = mem_zalloc(sizeof(*welcome));
+		welcome->profile = profile_ref(profile);
+		HASH_ADD_PTR(pool->welcomes, profile, welcome);
+	}
+	params_fini(&welcome->params);
+	for (size_t i = 0; i < server->params.count; i++) {
+		const struct param *item = &server->params.items[i];
+
+		if (strcmp(item->name, "in_hot_standby") != 0) {
+			params_set(&welcome->params, item->name, item->value);
+		}
+	}
+}

@@ -1,0 +1,120 @@
+/*
+ * pool.h - server connections of one database and user, and who waits for
+ * them.
+ *
+ * A pool has a slot per node of its database's host list; pool_size bounds
+ * each slot, since it protects one PostgreSQL's max_connections. Clients wait
+ * in one queue per class, oldest first; a free server compares the heads.
+ */
+#ifndef SERVER_POOL_H
+#define SERVER_POOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/list.h"
+
+struct config;
+struct database_conf;
+struct error;
+struct logger;
+struct loop;
+struct node;
+struct node_set;
+struct params;
+struct pool;
+struct pools;
+struct profile;
+struct resolver;
+struct server;
+struct waiter;
+
+/* Which nodes may serve a request. */
+enum pool_class {
+	POOL_PRIMARY, /* the primary only */
+	POOL_READ,    /* a replica; the primary while there is none */
+	POOL_ANY      /* whichever is there, the primary first */
+};
+#define POOL_CLASSES 3
+
+/* Embedded in whoever waits for a server. */
+struct waiter {
+	struct list_link link; /* in the pool's queue of CLASS */
+	struct pool *pool;     /* borrowed; set while waiting */
+	enum pool_class class;
+	uint64_t arrival;
+	int64_t since_us; /* loop time */
+	/* SERVER is idle and to be held at once. From the ready list. */
+	void (*on_granted)(struct waiter *waiter, struct server *server);
+	/* No longer waiting, for the reason ERR. May be called from anywhere
+	 * but the waiter's own calls. */
+	void (*on_refused)(struct waiter *waiter, const struct error *err);
+};
+
+/* What the outside gets to hear. */
+struct pool_events {
+	/* A connection to NODE was refused or broke: worth asking it. */
+	void (*on_node_doubt)(void *context, struct node *node);
+	/* POOL came to be, or its cluster was exchanged: watch it. */
+	void (*on_cluster)(void *context, struct pool *pool);
+	/* The cluster of POOL is about to go. */
+	void (*on_cluster_gone)(void *context, struct pool *pool);
+	void *context;
+};
+
+/* Returns the set of all pools. Everything given is borrowed and outlives it;
+ * CONFIG is referenced. */
+struct pools *pools_new(struct loop *loop, struct logger *logger,
+    struct resolver *resolver, struct node_set *nodes, struct config *config,
+    const struct pool_events *events);
+
+/* Closes every server, refuses every waiter, frees all. */
+void pools_free(struct pools **pools);
+
+/* From now on CONFIG; pools whose database changed start anew, those whose
+ * database is gone end. */
+void pools_configure(struct pools *pools, struct config *config);
+
+/*
+ * Returns the pool of DATABASE (as clients call it) and USER (as the server
+ * knows it), made if it is new. NULL if CONFIG has no such database.
+ */
+struct pool *pool_find(
+    struct pools *pools, const char *database, const char *user);
+
+/* An idle server that may serve CLASS, to be held at once; NULL: wait. */
+struct server *pool_take(
+    struct pool *pool, enum pool_class class, struct profile *profile);
+
+/* Queues WAITER, whose callbacks are set, behind those of its CLASS. */
+void pool_wait(struct pool *pool, struct waiter *waiter, enum pool_class class);
+
+/* Takes WAITER out of its queue; nothing happens if it is in none. */
+void pool_forget(struct waiter *waiter);
+
+/* Whether a read may go to anything but the primary now. */
+bool pool_has_replica(struct pool *pool);
+
+/* No more servers are handed out, until resumed. */
+void pools_pause(struct pools *pools);
+void pools_resume(struct pools *pools);
+bool pools_are_paused(const struct pools *pools);
+
+/* Servers in use by clients, over all pools. */
+size_t pools_active_servers(const struct pools *pools);
+
+/* The profile of exactly SETTINGS, counted for the caller. */
+struct profile *pools_profile(struct pools *pools,
+    const struct params *settings) __attribute__((warn_unused_result));
+
+/* ---- what logins need ---------------------------------------------------- */
+
+/* The values a client is greeted with under PROFILE; NULL: not known yet, see
+ * pool_set_welcome(). Borrowed until the loop runs on. */
+const struct params *pool_welcome(struct pool *pool, struct profile *profile);
+
+/* SERVER, under its profile, shows what clients of it are greeted with. */
+void pool_set_welcome(struct pool *pool, struct server *server);
+
+#endif

@@ -1,0 +1,134 @@
+/*
+ * pool_int.h - the inside of pools, for this room and for the console.
+ */
+#ifndef SERVER_POOL_INT_H
+#define SERVER_POOL_INT_H
+
+#include "core/error.h"
+#include "core/hash.h"
+#include "core/list.h"
+#include "core/log.h"
+#include "net/loop.h"
+#include "net/socket.h"
+#include "node/cluster.h"
+#include "node/node.h"
+#include "proto/params.h"
+#include "server/pool.h"
+#include "server/server.h"
+
+/* One node's share of a pool. */
+struct pool_slot {
+	struct list_link link; /* in pool->slots or pool->old_slots */
+	struct pool *pool;     /* borrowed; outlives its slots */
+	struct node *node;     /* shared; see node_set_take() */
+	struct list by_state[SERVER_CLOSED]; /* of struct server */
+	size_t count;                        /* in all of them */
+	int64_t retry_at_us;      /* no new connection before; 0: now */
+	int64_t retry_pause_us;   /* the pause after the next failure */
+	int64_t failing_since_us; /* 0: the last attempt succeeded */
+	bool is_old;              /* the configuration has changed */
+	enum node_role last_role; /* what its servers were made under */
+	struct error last_error;
+	struct grave grave;
+};
+
+struct welcome {
+	struct profile *profile; /* shared; the key */
+	struct params params;
+	UT_hash_handle hh; /* in pool->welcomes */
+};
+
+/* What the configuration says for a pool. */
+struct pool_options {
+	size_t size; /* per node; SIZE_MAX: no limit */
+	int mode;    /* enum pool_mode */
+	int64_t server_idle_timeout_us;
+	int64_t server_lifetime_us;
+	int64_t server_connect_timeout_us;
+	int64_t server_login_retry_us;
+	int64_t server_unreachable_timeout_us;
+	int64_t query_wait_timeout_us;
+	bool round_robin;
+	bool split; /* reads may go to replicas */
+	struct socket_options socket;
+};
+
+struct pool {
+	UT_hash_handle hh;                /* in set->table, by key */
+	struct pools *set;                /* borrowed; outlives every pool */
+	char *key;                        /* owned; "database\0user" */
+	const char *database;             /* in key; as clients call it */
+	const char *user;                 /* in key; as servers know it */
+	char *dbname;                     /* owned; as servers call it */
+	char *password;                   /* owned, wiped; NULL: none known */
+	const struct database_conf *conf; /* borrowed from set->config; NULL:
+	                                     no longer configured */
+	struct cluster *cluster;          /* owned */
+	struct cluster_observer observer; /* of cluster */
+	struct list slots;                /* of struct pool_slot, owned */
+	struct list old_slots; /* owned; they go with their last server */
+	struct list queues[POOL_CLASSES];       /* of struct waiter */
+	size_t waiting;                         /* in all of them */
+	int64_t blocked_since_us[POOL_CLASSES]; /* no node can serve; 0: some */
+	struct error fatal; /* why logins fail for good; empty: they do not */
+	struct welcome *welcomes; /* owned */
+	struct pool_options options;
+	struct ready ready; /* on the loop's list when there is work */
+};
+
+struct pools {
+	struct pool *table; /* owned */
+	struct loop *loop;
+	struct logger *logger;
+	struct resolver *resolver;
+	struct node_set *nodes;
+	struct config *config;     /* shared */
+	struct profiles *profiles; /* owned */
+	struct pool_events events;
+	struct timer tick;
+	uint64_t arrivals;
+	uint64_t last_server_id;
+	size_t active; /* servers held by clients */
+	bool paused;
+	bool closing;
+	struct log_source log;
+};
+
+/* A server of SLOT can be handed out, or one could be opened. */
+bool slot_is_usable(const struct pool_slot *slot);
+
+/* Opens a connection if SLOT has room and is not pausing; true if so. */
+bool slot_open(struct pool_slot *slot);
+
+/* A connection of SLOT has logged in, or failed for the reason ERR. IS_FINAL:
+ * trying again will not help. */
+void slot_connected(struct pool_slot *slot);
+void slot_failed(
+    struct pool_slot *slot, const struct error *err, bool is_final);
+
+/* A server of SLOT is gone or idle: there may be work. */
+void slot_changed(struct pool_slot *slot);
+
+/* Removes SLOT of an old configuration once it is empty. */
+void slot_discard(struct pool_slot *slot);
+void slot_reap(struct grave *grave);
+
+/* Fills OPTIONS for USER in ENTRY. */
+void pool_options_read(const struct config *config,
+    const struct database_conf *entry, const char *user,
+    struct pool_options *options);
+
+/* Grants what can be granted and opens what is missing. */
+void pool_serve(struct pool *pool);
+
+/* Timeouts of waiters and servers, every tick. */
+void pool_tick(struct pool *pool, int64_t now_us);
+
+/* Refuses every waiter of CLASS, with ERR. */
+void pool_refuse(
+    struct pool *pool, enum pool_class class, const struct error *err);
+
+/* The slot of NODE; NULL if it has none. */
+struct pool_slot *pool_slot_of(struct pool *pool, const struct node *node);
+
+#endif

@@ -1,0 +1,534 @@
+/*
+ * pool_serve.c - who gets which server: the queues of a pool.
+ *
+ * Oldest first: the heads of the three queues are compared by arrival, never
+ * scanned. A head that nobody can serve now does not hold up the others.
+ * Everything here runs from the loop's ready list or for a client that asks,
+ * never inside another client's callback.
+ */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "core/error.h"
+#include "node/cluster.h"
+#include "node/node.h"
+#include "server/pool_int.h"
+#include "server/server_int.h"
+
+/* A drained server that does not come to rest in this time is closed. */
+#define DRAIN_TIMEOUT_US ((int64_t)10 * 1000000)
+
+struct pool_slot *
+pool_slot_of(struct pool *pool, const struct node *node)
+{
+	list_foreach (&pool->slots, link) {
+		struct pool_slot *slot =
+		    list_entry(link, struct pool_slot, link);
+
+		if (slot->node == node) {
+			return slot;
+		}
+	}
+	return NULL;
+}
+
+/* ---- which slot ---------------------------------------------------------- */
+
+static struct pool_slot *
+primary_slot(struct pool *pool)
+{
+	struct node *node = cluster_next_primary(pool->cluster);
+
+	return node == NULL ? NULL : pool_slot_of(pool, node);
+}
+
+static bool
+accept_usable(const struct node *node, void *context)
+{
+	const struct pool_slot *slot = pool_slot_of(context, node);
+
+	return slot != NULL && slot_is_usable(slot);
+}
+
+static bool
+accept_idle(const struct node *node, void *context)
+{
+	const struct pool_slot *slot = pool_slot_of(context, node);
+
+	return slot != NULL && slot->by_state[SERVER_IDLE].count > 0;
+}
+
+static struct pool_slot *
+replica_slot(struct pool *pool, cluster_accept_fn accept)
+{
+	struct node *node;
+
+	if (!pool->options.split) {
+		return NULL;
+	}
+	node = cluster_next_replica(pool->cluster, accept, pool);
+	return node == NULL ? NULL : pool_slot_of(pool, node);
+}
+
+bool
+pool_has_replica(struct pool *pool)
+{
+	if (!pool->options.split || cluster_count(pool->cluster) < 2) {
+		return false;
+	}
+	list_foreach (&pool->slots, link) {
+		struct pool_slot *slot =
+		    list_entry(link, struct pool_slot, link);
+
+		if (cluster_is_replica(pool->cluster, slot->node) &&
+		    slot_is_usable(slot)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* An idle server of SLOT, one that has PROFILE already if there is any near. */
+static struct server *
+idle_server(struct pool_slot *slot, const struct profile *profile)
+{
+	const struct list *idle = &slot->by_state[SERVER_IDLE];
+	struct list_link *first = idle->head;
+	int looked_at = 0;
+
+	if (first == NULL) {
+		return NULL;
+	}
+	if (slot->pool->options.round_robin) {
+		first = idle->head->prev; /* the tail: idle for longest */
+	} else {
+		list_foreach (idle, link) {
+			struct server *server =
+			    list_entry(link, struct server, link);
+
+			if (profile == NULL || server->profile == profile) {
+				return server;
+			}
+			if (++looked_at == 16) {
+				break;
+			}
+		}
+	}
+	return list_entry(first, struct server, link);
+}
+
+static struct server *
+take_read(struct pool *pool, const struct profile *profile)
+{
+	struct pool_slot *slot = replica_slot(pool, accept_usable);
+
+	if (slot == NULL) {
+		slot = primary_slot(pool);
+		return slot == NULL ? NULL : idle_server(slot, profile);
+	}
+	if (slot->by_state[SERVER_IDLE].count == 0) {
+		/* Its turn, but nobody is free there: let it grow, and use
+		 * another for now. */
+		if (slot->by_state[SERVER_CONNECTING].count +
+		        slot->by_state[SERVER_LOGIN].count ==
+		    0) {
+			(void)slot_open(slot);
+		}
+		slot = replica_slot(pool, accept_idle);
+	}
+	return slot == NULL ? NULL : idle_server(slot, profile);
+}
+
+static struct server *
+take_any(struct pool *pool, const struct profile *profile)
+{
+	struct pool_slot *slot = primary_slot(pool);
+	struct server *server = NULL;
+
+	if (slot != NULL) {
+		server = idle_server(slot, profile);
+	}
+	if (server == NULL && (slot == NULL || slot->failing_since_us != 0)) {
+		slot = replica_slot(pool, accept_idle);
+		server = slot == NULL ? NULL : idle_server(slot, profile);
+	}
+	return server;
+}
+
+static struct server *
+take(struct pool *pool, enum pool_class class, const struct profile *profile)
+{
+	struct pool_slot *slot;
+
+	if (pool->set->paused || pool->conf == NULL) {
+		return NULL;
+	}
+	switch (class) {
+	case POOL_PRIMARY:
+		slot = primary_slot(pool);
+		return slot == NULL ? NULL : idle_server(slot, profile);
+	case POOL_READ:
+		return take_read(pool, profile);
+	case POOL_ANY:
+		return take_any(pool, profile);
+	}
+	assert(!"unreachable");
+	return NULL;
+}
+
+struct server *
+pool_take(struct pool *pool, enum pool_class class, struct profile *profile)
+{
+	return pool->waiting > 0 ? NULL : take(pool, class, profile);
+}
+
+/* ---- waiting ------------------------------------------------------------- */
+
+void
+pool_wait(struct pool *pool, struct waiter *waiter, enum pool_class class)
+{
+	assert(waiter->pool == NULL);
+	waiter->pool = pool;
+	waiter->class = class;
+	waiter->arrival = ++pool->set->arrivals;
+	waiter->since_us = loop_now_us(pool->set->loop);
+	list_append(&pool->queues[class], &waiter->link);
+	pool->waiting++;
+	loop_ready(pool->set->loop, &pool->ready);
+}
+
+void
+pool_forget(struct waiter *waiter)
+{
+	struct pool *pool = waiter->pool;
+
+	if (pool == NULL) {
+		return;
+	}
+	list_remove(&pool->queues[waiter->class], &waiter->link);
+	pool->waiting--;
+	waiter->pool = NULL;
+}
+
+static void
+refuse(struct waiter *waiter, const struct error *err)
+{
+	pool_forget(waiter);
+	waiter->on_refused(waiter, err);
+}
+
+void
+pool_refuse(struct pool *pool, enum pool_class class, const struct error *err)
+{
+	struct error copy = *err; /* ERR may be the pool's own and change */
+	struct waiter *waiter;
+
+	while ((waiter = list_first(
+	            &pool->queues[class], struct waiter, link)) != NULL) {
+		refuse(waiter, &copy);
+	}
+}
+
+/* ---- granting ------------------------------------------------------------ */
+
+/* Grants one server to the oldest waiter that one fits; false if none does. */
+static bool
+grant_one(struct pool *pool)
+{
+	bool tried[POOL_CLASSES] = {false};
+
+	for (int round = 0; round < POOL_CLASSES; round++) {
+		struct waiter *oldest = NULL;
+		struct server *server;
+
+		for (int i = 0; i < POOL_CLASSES; i++) {
+			struct waiter *head =
+			    list_first(&pool->queues[i], struct waiter, link);
+
+			if (head != NULL && !tried[i] &&
+			    (oldest == NULL ||
+			        head->arrival < oldest->arrival)) {
+				oldest = head;
+			}
+		}
+		if (oldest == NULL) {
+			return false;
+		}
+		tried[oldest->class] = true;
+		server = take(pool, oldest->class, NULL);
+		if (server != NULL) {
+			pool_forget(oldest);
+			oldest->on_granted(oldest, server);
+			return true;
+		}
+	}
+	return false;
+}
+
+static size_t
+coming(const struct pool_slot *slot)
+{
+	return slot->by_state[SERVER_CONNECTING].count +
+	    slot->by_state[SERVER_LOGIN].count;
+}
+
+/* Opens what SLOT lacks for WANTED waiters; returns how many are on the way. */
+static size_t
+open_in(struct pool_slot *slot, size_t wanted)
+{
+	if (slot == NULL) {
+		return 0;
+	}
+	while (coming(slot) < wanted && slot_open(slot)) {
+		/* one more */
+	}
+	return coming(slot);
+}
+
+static void
+open_on_candidates(struct pool *pool)
+{
+	struct node *node = cluster_next_candidate(pool->cluster);
+	struct pool_slot *slot = node == NULL ? NULL : pool_slot_of(pool, node);
+
+	if (slot != NULL && coming(slot) == 0) {
+		(void)slot_open(slot);
+	}
+}
+
+static void
+open_for(struct pool *pool, enum pool_class class)
+{
+	size_t wanted = pool->queues[class].count;
+	struct pool_slot *slot = NULL;
+
+	if (wanted == 0) {
+		return;
+	}
+	if (class == POOL_READ && pool_has_replica(pool)) {
+		size_t replicas = 0, each;
+
+		list_foreach (&pool->slots, link) {
+			slot = list_entry(link, struct pool_slot, link);
+			replicas +=
+			    cluster_is_replica(pool->cluster, slot->node);
+		}
+		each = (wanted + replicas - 1) / replicas;
+		for (size_t i = 0; i < replicas; i++) {
+			(void)open_in(replica_slot(pool, accept_usable), each);
+		}
+		return;
+	}
+	slot = primary_slot(pool);
+	if (slot == NULL && cluster_primary(pool->cluster) == NULL) {
+		open_on_candidates(pool);
+	}
+	if (class == POOL_ANY &&
+	    (slot == NULL || slot->failing_since_us != 0)) {
+		(void)open_in(replica_slot(pool, accept_usable), wanted);
+	}
+	(void)open_in(slot, wanted);
+}
+
+/* A login that failed for good fails for everybody who waits for it. */
+static bool
+refuse_if_hopeless(struct pool *pool)
+{
+	struct error err = pool->fatal;
+
+	if (err.text[0] == '\0' || pool->waiting == 0) {
+		return false;
+	}
+	list_foreach (&pool->slots, link) {
+		const struct pool_slot *slot =
+		    list_entry(link, struct pool_slot, link);
+
+		if (slot->count > 0) {
+			return false; /* others serve, or are on the way */
+		}
+	}
+	for (int i = 0; i < POOL_CLASSES; i++) {
+		pool_refuse(pool, (enum pool_class)i, &err);
+	}
+	pool->fatal.text[0] = '\0';
+	return true;
+}
+
+void
+pool_serve(struct pool *pool)
+{
+	if (pool->set->paused || pool->set->closing) {
+		return;
+	}
+	while (pool->waiting > 0 && grant_one(pool)) {
+		/* and the next */
+	}
+	if (pool->waiting == 0 || refuse_if_hopeless(pool)) {
+		return;
+	}
+	for (int i = 0; i < POOL_CLASSES; i++) {
+		open_for(pool, (enum pool_class)i);
+	}
+}
+
+/* ---- timeouts ------------------------------------------------------------ */
+
+/* The node that could serve CLASS does not answer. */
+static bool
+is_blocked(struct pool *pool, enum pool_class class, const struct error **why)
+{
+	struct node *node = cluster_primary(pool->cluster);
+	struct pool_slot *slot = node == NULL ? NULL : pool_slot_of(pool, node);
+
+	*why = NULL;
+	if (slot != NULL && slot_is_usable(slot)) {
+		return false;
+	}
+	if (class != POOL_PRIMARY && pool_has_replica(pool)) {
+		return false;
+	}
+	if (slot != NULL) {
+		*why = &slot->last_error;
+		return true;
+	}
+	list_foreach (&pool->slots, link) {
+		slot = list_entry(link, struct pool_slot, link);
+		if (slot->last_error.text[0] != '\0') {
+			*why = &slot->last_error;
+		} else if (slot->node->last_error.text[0] != '\0') {
+			*why = &slot->node->last_error;
+		}
+	}
+	return true;
+}
+
+static void
+refuse_blocked(
+    struct pool *pool, enum pool_class class, const struct error *why)
+{
+	struct error err;
+
+	if (why == NULL) {
+		error_set(&err, SQLSTATE_CANNOT_CONNECT,
+		    "no server for database \"%s\": no primary is known",
+		    pool->database);
+	} else {
+		error_set(&err, SQLSTATE_CANNOT_CONNECT,
+		    "no server for database \"%s\": %s", pool->database,
+		    why->text);
+	}
+	log_warning(&pool->set->log,
+	    "%s, refusing %zu waiting clients after %lld s db=%s", err.text,
+	    pool->queues[class].count,
+	    (long long)(pool->options.server_unreachable_timeout_us / 1000000),
+	    pool->database);
+	pool_refuse(pool, class, &err);
+}
+
+static void
+check_blocked(struct pool *pool, enum pool_class class, int64_t now_us)
+{
+	const struct error *why;
+
+	if (!is_blocked(pool, class, &why)) {
+		pool->blocked_since_us[class] = 0;
+		return;
+	}
+	if (pool->blocked_since_us[class] == 0) {
+		pool->blocked_since_us[class] = now_us;
+	}
+	if (pool->queues[class].count > 0 &&
+	    now_us - pool->blocked_since_us[class] >=
+	        pool->options.server_unreachable_timeout_us) {
+		refuse_blocked(pool, class, why);
+	}
+}
+
+static void
+check_waiters(struct pool *pool, enum pool_class class, int64_t now_us)
+{
+	int64_t timeout_us = pool->options.query_wait_timeout_us;
+	struct waiter *head;
+	struct error err;
+
+	error_set(&err, SQLSTATE_CANNOT_CONNECT, "query_wait_timeout");
+	error_hint(&err, "All %s server connections are busy; see SHOW POOLS.",
+	    pool->database);
+	while (timeout_us > 0 &&
+	    (head = list_first(&pool->queues[class], struct waiter, link)) !=
+	        NULL &&
+	    now_us - head->since_us >= timeout_us) {
+		refuse(head, &err);
+	}
+}
+
+/* Idle servers: the one idle for longest stands last. */
+static void
+check_idle(struct pool_slot *slot, int64_t now_us)
+{
+	const struct pool_options *options = &slot->pool->options;
+
+	list_foreach_safe (&slot->by_state[SERVER_IDLE], link) {
+		struct server *server = list_entry(link, struct server, link);
+
+		if (options->server_idle_timeout_us > 0 &&
+		    now_us - server->idle_since_us >=
+		        options->server_idle_timeout_us) {
+			server_close(server, CLOSE_SERVER_IDLE_TIMEOUT, NULL);
+		} else if (now_us - server->connect_us >=
+		    options->server_lifetime_us) {
+			server_close(server, CLOSE_SERVER_LIFETIME, NULL);
+		} else if (server->retire) {
+			server_close(server, CLOSE_SERVER_OBSOLETE, NULL);
+		} else if (slot->count > options->size) {
+			server_close(server, CLOSE_SERVER_SURPLUS, NULL);
+		}
+	}
+}
+
+static void
+check_login(struct pool_slot *slot, int64_t now_us)
+{
+	int64_t timeout_us = slot->pool->options.server_connect_timeout_us;
+	struct server *server;
+	struct error err;
+
+	error_set(&err, SQLSTATE_CANNOT_CONNECT,
+	    "login to server \"%s\" took too long", slot->node->name);
+	while (timeout_us > 0 &&
+	    (server = list_first(
+	         &slot->by_state[SERVER_LOGIN], struct server, link)) != NULL &&
+	    now_us - server->connect_us >= timeout_us) {
+		server_close(server, CLOSE_SERVER_CONNECT_TIMEOUT, &err);
+	}
+	while ((server = list_first(&slot->by_state[SERVER_DRAINING],
+	            struct server, link)) != NULL &&
+	    now_us - server->request_us >= DRAIN_TIMEOUT_US) {
+		server_close(server, CLOSE_SERVER_UNCLEAN, NULL);
+	}
+}
+
+void
+pool_tick(struct pool *pool, int64_t now_us)
+{
+	list_foreach_safe (&pool->slots, link) {
+		struct pool_slot *slot =
+		    list_entry(link, struct pool_slot, link);
+
+		check_idle(slot, now_us);
+		check_login(slot, now_us);
+	}
+	list_foreach_safe (&pool->old_slots, old_link) {
+		check_login(
+		    list_entry(old_link, struct pool_slot, link), now_us);
+	}
+	for (int i = 0; i < POOL_CLASSES; i++) {
+		if (!pool->set->paused) {
+			check_blocked(pool, (enum pool_class)i, now_us);
+		}
+		check_waiters(pool, (enum pool_class)i, now_us);
+	}
+	if (pool->waiting > 0) {
+		loop_ready(pool->set->loop, &pool->ready);
+	}
+}

@@ -1,0 +1,522 @@
+/*
+ * server.c - a connection to a PostgreSQL server: its states, its end, and
+ * being handed out and taken back.
+ *
+ * What is read while nobody else listens (login, idle, injected settings,
+ * draining) is in server_own.c and server_login.c.
+ */
+#include "server/server.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth/scram.h"
+#include "core/buf.h"
+#include "core/mem.h"
+#include "net/address.h"
+#include "net/connector.h"
+#include "net/stream.h"
+#include "node/node.h"
+#include "proto/frame.h"
+#include "proto/msg.h"
+#include "server/cancel.h"
+#include "server/pool_int.h"
+#include "server/profile.h"
+#include "server/server_int.h"
+
+/* From row to bits. */
+static const unsigned transitions[] = {
+    [SERVER_CONNECTING] = 1U << SERVER_LOGIN | 1U << SERVER_CLOSED,
+    [SERVER_LOGIN] = 1U << SERVER_IDLE | 1U << SERVER_CLOSED,
+    [SERVER_IDLE] = 1U << SERVER_ACTIVE | 1U << SERVER_CLOSED,
+    [SERVER_ACTIVE] =
+        1U << SERVER_IDLE | 1U << SERVER_DRAINING | 1U << SERVER_CLOSED,
+    [SERVER_DRAINING] = 1U << SERVER_IDLE | 1U << SERVER_CLOSED,
+    [SERVER_CLOSED] = 0,
+};
+
+const char *
+server_state_name(enum server_state state)
+{
+	static const char *const names[] = {
+	    "connecting", "login", "idle", "active", "draining", "closed"};
+
+	return names[state];
+}
+
+static void
+put_context(const void *object, struct buf *out)
+{
+	const struct server *server = object;
+	const struct pool *pool = server->slot->pool;
+
+	buf_printf(out, " server=%llu db=", (unsigned long long)server->id);
+	log_append_value(out, pool->database);
+	buf_append_str(out, " user=");
+	log_append_value(out, pool->user);
+	buf_append_str(out, " host=");
+	log_append_value(out, server->slot->node->name);
+}
+
+/* State and membership change together. */
+void
+server_set_state(struct server *server, enum server_state state)
+{
+	struct pool_slot *slot = server->slot;
+	struct pools *set = slot->pool->set;
+
+	assert((transitions[server->state] & 1U << state) != 0);
+	log_debug(&server->log, "%s -> %s", server_state_name(server->state),
+	    server_state_name(state));
+	if (server->state == SERVER_ACTIVE) {
+		set->active--;
+	}
+	list_remove(&slot->by_state[server->state], &server->link);
+	server->state = state;
+	if (state == SERVER_CLOSED) {
+		slot->count--;
+		return;
+	}
+	if (state == SERVER_ACTIVE) {
+		set->active++;
+	}
+	if (state == SERVER_IDLE) {
+		list_prepend(&slot->by_state[state], &server->link);
+	} else {
+		list_append(&slot->by_state[state], &server->link);
+	}
+}
+
+/* ---- coming to be -------------------------------------------------------- */
+
+static void
+reap_server(struct grave *grave)
+{
+	struct server *server = list_entry(grave, struct server, grave);
+
+	free(server->dial);
+	free(server);
+}
+
+static void
+on_readable(void *owner)
+{
+	struct server *server = owner;
+
+	if (server->state == SERVER_ACTIVE && server->applying == NULL) {
+		server->ops->on_readable(server->holder);
+	} else {
+		server_read_own(server);
+	}
+}
+
+static void
+on_drained(void *owner)
+{
+	struct server *server = owner;
+
+	if (server->state == SERVER_ACTIVE && server->applying == NULL) {
+		server->ops->on_drained(server->holder);
+	}
+}
+
+static const struct stream_owner stream_ops = {on_readable, on_drained};
+
+static void
+on_connected(struct connector *connector, int fd, const struct error *err)
+{
+	struct server *server =
+	    list_entry(connector, struct dial, connector)->server;
+	char text[ADDRESS_TEXT_BYTES];
+	struct address local;
+
+	if (fd < 0) {
+		server_close(server,
+		    connector->failure == CONNECT_TIMED_OUT
+		        ? CLOSE_SERVER_CONNECT_TIMEOUT
+		        : CLOSE_SERVER_CONNECT_FAILED,
+		    err);
+		return;
+	}
+	server->address = connector->address;
+	server->stream =
+	    stream_new(server->slot->pool->set->loop, fd, &stream_ops, server);
+	server_set_state(server, SERVER_LOGIN);
+	if (address_of_socket(&local, fd) == 0) {
+		log_info(&server->log, "new connection to server (from %s)",
+		    address_format(&local, text, sizeof(text)));
+	}
+	server_login_begin(server);
+}
+
+struct server *
+server_connect(struct pool_slot *slot)
+{
+	struct server *server = mem_zalloc(sizeof(*server));
+	struct pools *set = slot->pool->set;
+
+	server->slot = slot;
+	server->state = SERVER_CONNECTING;
+	server->id = ++set->last_server_id;
+	server->connect_us = loop_now_us(set->loop);
+	server->log = (struct log_source){set->logger, put_context, server};
+	server->grave.reap = reap_server;
+	answers_init(&server->answers);
+	list_append(&slot->by_state[SERVER_CONNECTING], &server->link);
+	slot->count++;
+	server->dial = mem_zalloc(sizeof(*server->dial));
+	server->dial->server = server;
+	connector_start(&server->dial->connector, set->loop, set->resolver,
+	    slot->node->host, (uint16_t)slot->node->port,
+	    slot->pool->options.server_connect_timeout_us,
+	    &slot->pool->options.socket, on_connected);
+	return server;
+}
+
+/* ---- the end ------------------------------------------------------------- */
+
+static void
+log_close(const struct server *server, enum close_reason reason,
+    const struct error *detail)
+{
+	const struct close_reason_row *row = close_reason_row(reason);
+	int64_t age_us =
+	    loop_now_us(server->slot->pool->set->loop) - server->connect_us;
+
+	log_at(&server->log, row->level, "closing because: %s (age=%llds)%s%s",
+	    row->text, (long long)(age_us / 1000000),
+	    detail == NULL ? "" : ": ", detail == NULL ? "" : detail->text);
+}
+
+static void
+release_parts(struct server *server)
+{
+	struct blocks *blocks = loop_blocks(server->slot->pool->set->loop);
+
+	connector_cancel(&server->dial->connector);
+	stream_close(&server->stream);
+	scram_client_free(&server->scram);
+	profile_release(&server->profile);
+	profile_release(&server->applying);
+	answers_fini(&server->answers);
+	kept_fini(blocks, &server->partial);
+	params_fini(&server->params);
+	cancel_forget_server(&server->cancels);
+	if (server->key != NULL) {
+		mem_wipe(buf_bytes(server->key), server->key->length);
+		buf_fini(server->key);
+		free(server->key);
+		server->key = NULL;
+	}
+}
+
+/* An orderly goodbye where the server can take it. */
+static void
+say_goodbye(struct server *server)
+{
+	struct buf out = {0};
+
+	if (server->stream != NULL && stream_pending(server->stream) == 0 &&
+	    server->is_settled_once) {
+		msg_terminate(&out);
+		(void)stream_write(server->stream, buf_bytes(&out), out.length);
+		buf_fini(&out);
+	}
+}
+
+static void
+close_server(
+    struct server *server, enum close_reason reason, const struct error *detail)
+{
+	struct pool_slot *slot = server->slot;
+	bool was_settled = server->is_settled_once;
+
+	log_close(server, reason, detail);
+	if (reason != CLOSE_SERVER_LOST && reason != CLOSE_SERVER_ENDED) {
+		say_goodbye(server);
+	}
+	server_set_state(server, SERVER_CLOSED);
+	release_parts(server);
+	loop_bury(slot->pool->set->loop, &server->grave);
+	if (!was_settled && !slot->is_old && !slot->pool->set->closing) {
+		struct error err;
+
+		error_set(&err, SQLSTATE_CANNOT_CONNECT, "%s",
+		    close_reason_row(reason)->text);
+		slot_failed(slot, detail != NULL ? detail : &err,
+		    reason == CLOSE_SERVER_LOGIN_FAILED);
+	}
+	if (reason == CLOSE_SERVER_LOST || reason == CLOSE_SERVER_ENDED) {
+		const struct pool_events *events = &slot->pool->set->events;
+
+		events->on_node_doubt(events->context, slot->node);
+	}
+	slot_changed(slot);
+}
+
+void
+server_close(
+    struct server *server, enum close_reason reason, const struct error *detail)
+{
+	const struct server_holder *ops = server->ops;
+	void *holder = server->holder;
+	struct error err;
+
+	if (server->state == SERVER_CLOSED) {
+		return;
+	}
+	server->ops = NULL;
+	server->holder = NULL;
+	if (detail == NULL) {
+		error_set(&err, SQLSTATE_CONNECTION_FAILURE, "%s",
+		    close_reason_row(reason)->text);
+	} else {
+		err = *detail;
+	}
+	close_server(server, reason, detail);
+	if (holder != NULL) {
+		ops->on_lost(holder, &err);
+	}
+}
+
+void
+server_drop(struct server *server, enum close_reason reason)
+{
+	if (server->state == SERVER_CLOSED) {
+		return;
+	}
+	server->ops = NULL;
+	server->holder = NULL;
+	close_server(server, reason, NULL);
+}
+
+/* ---- handing out and taking back ----------------------------------------- */
+
+void
+server_hold(
+    struct server *server, const struct server_holder *ops, void *holder)
+{
+	assert(server->state == SERVER_IDLE && server->holder == NULL);
+	server_set_state(server, SERVER_ACTIVE);
+	server->ops = ops;
+	server->holder = holder;
+	server->request_us = loop_now_us(server->slot->pool->set->loop);
+	server_update_interest(server, true);
+}
+
+bool
+server_is_releasable(const struct server *server)
+{
+	return server->state == SERVER_ACTIVE && server->applying == NULL &&
+	    server->status == 'I' && !server->unread && server->pin == NULL &&
+	    server->skip_bytes == 0 && server->partial.length == 0 &&
+	    answers_is_settled(&server->answers) &&
+	    !answers_needs_probe(&server->answers);
+}
+
+/* Free at last: to the idle ones, or to the end if it is not wanted. */
+static void
+become_idle(struct server *server)
+{
+	struct pool_slot *slot = server->slot;
+
+	if (server->pin != NULL) {
+		server_close(server, CLOSE_SERVER_SESSION_OVER, NULL);
+		return;
+	}
+	if (server->retire || slot->is_old) {
+		server_close(server, CLOSE_SERVER_OBSOLETE, NULL);
+		return;
+	}
+	if (slot->count > slot->pool->options.size) {
+		server_close(server, CLOSE_SERVER_SURPLUS, NULL);
+		return;
+	}
+	server_set_state(server, SERVER_IDLE);
+	server->idle_since_us = loop_now_us(slot->pool->set->loop);
+	server->is_settled_once = true;
+	server_update_interest(server, true);
+	slot_changed(slot);
+}
+
+void
+server_release(struct server *server)
+{
+	assert(server_is_releasable(server));
+	server->ops = NULL;
+	server->holder = NULL;
+	if (server->cancels.count > 0) {
+		/* A late cancel must not hit the next client's query. */
+		server_set_state(server, SERVER_DRAINING);
+		server_update_interest(server, true);
+		return;
+	}
+	become_idle(server);
+}
+
+void
+server_login_done(struct server *server)
+{
+	scram_client_free(&server->scram);
+	become_idle(server);
+	slot_connected(server->slot);
+}
+
+/* Whether a draining server has come to rest; acts on it. */
+void
+server_drain_on(struct server *server)
+{
+	struct buf out = {0};
+	bool sent = true;
+
+	if (!answers_is_settled(&server->answers) || server->status == 0 ||
+	    server->cancels.count > 0) {
+		return;
+	}
+	if (answers_needs_probe(&server->answers)) {
+		answers_sent_probe(&server->answers);
+		sent = msg_query(&out, "");
+	} else if (server->status != 'I') {
+		answers_sent_own_query(&server->answers);
+		sent = msg_query(&out, "ROLLBACK");
+	} else {
+		become_idle(server);
+		return;
+	}
+	assert(sent);
+	server->status = 0;
+	(void)server_write(server, buf_bytes(&out), out.length);
+	buf_fini(&out);
+}
+
+void
+server_abandon(struct server *server)
+{
+	assert(server->state == SERVER_ACTIVE && server->applying == NULL);
+	server->ops = NULL;
+	server->holder = NULL;
+	if (server->pin != NULL || server->answers.batch_open ||
+	    server->answers.copying || stream_pending(server->stream) > 0) {
+		server_close(server, CLOSE_SERVER_UNCLEAN, NULL);
+		return;
+	}
+	answers_swallow_all(&server->answers);
+	server_set_state(server, SERVER_DRAINING);
+	server->request_us = loop_now_us(server->slot->pool->set->loop);
+	server_update_interest(server, true);
+	server_drain_on(server);
+}
+
+void
+server_pin(struct server *server, const char *reason)
+{
+	if (server->pin == NULL) {
+		server->pin = reason;
+		log_debug(&server->log, "pinned: %s", reason);
+	}
+}
+
+bool
+server_apply(struct server *server, struct profile *profile)
+{
+	struct buf sql = {0}, out = {0};
+	bool done = true;
+
+	assert(server->state == SERVER_ACTIVE && server->applying == NULL);
+	if (server->profile == profile) {
+		return true;
+	}
+	profile_put_switch(server->profile, profile, &sql);
+	if (sql.length == 0) {
+		profile_release(&server->profile);
+		server->profile = profile_ref(profile);
+	} else {
+		bool fits = msg_query(&out, buf_text(&sql));
+
+		assert(fits); /* a startup packet bounds it */
+		server->applying = profile_ref(profile);
+		server->status = 0;
+		answers_sent_own_query(&server->answers);
+		server_update_interest(server, true);
+		(void)server_write(server, buf_bytes(&out), out.length);
+		done = false;
+	}
+	buf_fini(&sql);
+	buf_fini(&out);
+	return done;
+}
+
+/* ---- bytes --------------------------------------------------------------- */
+
+bool
+server_write(struct server *server, const void *bytes, size_t size)
+{
+	struct error err;
+
+	if (stream_write(server->stream, bytes, size) != IO_FAILED) {
+		return true;
+	}
+	error_set_errno(&err, "server connection lost");
+	server_close(server, CLOSE_SERVER_LOST, &err);
+	return false;
+}
+
+bool
+server_read(
+    struct server *server, const void *owner, uint8_t **bytes, size_t *size)
+{
+	struct loop *loop = server->slot->pool->set->loop;
+	uint8_t *scratch = loop_scratch_take(loop, owner);
+	size_t kept = server->partial.length, got = 0;
+	enum io_result result;
+	struct error err;
+
+	assert(kept < SCRATCH_BYTES);
+	if (kept > 0) {
+		memcpy(scratch, kept_bytes(&server->partial), kept);
+	}
+	result = stream_read(
+	    server->stream, scratch + kept, SCRATCH_BYTES - kept, &got);
+	if (result == IO_DONE) {
+		kept_fini(loop_blocks(loop), &server->partial);
+		server->unread = got == SCRATCH_BYTES - kept;
+		*bytes = scratch;
+		*size = kept + got;
+		return true;
+	}
+	loop_scratch_give(loop, owner);
+	server->unread = false;
+	if (result == IO_EOF) {
+		error_set(&err, SQLSTATE_CONNECTION_FAILURE,
+		    "server closed the connection unexpectedly");
+		server_close(server, CLOSE_SERVER_LOST, &err);
+	} else if (result == IO_FAILED) {
+		error_set_errno(&err, "server connection lost");
+		server_close(server, CLOSE_SERVER_LOST, &err);
+	}
+	return false;
+}
+
+void
+server_read_done(
+    struct server *server, const void *owner, const uint8_t *bytes, size_t size)
+{
+	struct loop *loop = server->slot->pool->set->loop;
+
+	if (server->state != SERVER_CLOSED) {
+		kept_append(loop_blocks(loop), &server->partial, bytes, size);
+	}
+	loop_scratch_give(loop, owner);
+}
+
+void
+server_update_interest(struct server *server, bool holder_reads)
+{
+	if (server->stream != NULL) {
+		stream_update_interest(server->stream,
+		    server->state != SERVER_ACTIVE ||
+		        server->applying != NULL || holder_reads);
+	}
+}

@@ -1,0 +1,93 @@
+/*
+ * server.h - a connection to a PostgreSQL server.
+ *
+ *   CONNECTING --> LOGIN --> IDLE <--> ACTIVE <--> DRAINING
+ *       |            |         |         |            |
+ *       +------------+---------+---------+------------+----> CLOSED
+ *
+ *   CONNECTING -> LOGIN     the socket is up, StartupMessage sent
+ *   LOGIN      -> IDLE      first ReadyForQuery
+ *   IDLE      <-> ACTIVE    server_hold(), server_release()
+ *   ACTIVE     -> DRAINING  server_abandon(): its answers go to nobody; or
+ *                           released while a cancel for it is under way
+ *   DRAINING   -> IDLE      nothing is owed any more
+ *   any        -> CLOSED    server_close()
+ *
+ *   IDLE: nobody holds it, nothing is owed, nothing unread, status 'I'.
+ */
+#ifndef SERVER_SERVER_H
+#define SERVER_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "server/close_reason.h"
+
+struct buf;
+struct error;
+struct pool_slot;
+struct profile;
+struct server;
+
+enum server_state {
+	SERVER_CONNECTING,
+	SERVER_LOGIN,
+	SERVER_IDLE,
+	SERVER_ACTIVE,
+	SERVER_DRAINING,
+	SERVER_CLOSED
+};
+
+/* What a server tells whoever holds it. Each may close server and holder. */
+struct server_holder {
+	/* Bytes wait to be read with server_read(). */
+	void (*on_readable)(void *holder);
+	/* Everything kept for the server has been sent. */
+	void (*on_drained)(void *holder);
+	/* server_apply() is done; ERR NULL: the server has the profile. With
+	 * ERR, its words, the server is closed already. */
+	void (*on_applied)(void *holder, const struct error *err);
+	/* The server is gone; the holder no longer holds it. */
+	void (*on_lost)(void *holder, const struct error *err);
+};
+
+/* Starts a connection for SLOT, which keeps it in its lists. */
+struct server *server_connect(struct pool_slot *slot);
+
+/*
+ * Ends the connection for REASON; DETAIL (may be NULL) says more. Whoever
+ * holds it is told. Idempotent. May close the holder.
+ */
+void server_close(struct server *server, enum close_reason reason,
+    const struct error *detail);
+
+/* As server_close(), for its own holder, which is not told. */
+void server_drop(struct server *server, enum close_reason reason);
+
+/* IDLE -> ACTIVE. HOLDER is borrowed until released, dropped or lost. */
+void server_hold(
+    struct server *server, const struct server_holder *ops, void *holder);
+
+/* Whether the holder could give it back now for anybody else to use. */
+bool server_is_releasable(const struct server *server);
+
+/* Gives a releasable server back to its pool, which may close it. */
+void server_release(struct server *server);
+
+/* Leaves a server in the midst of answers: it is drained, rolled back and
+ * then idle again, or closed where that is not possible. */
+void server_abandon(struct server *server);
+
+/* Brings the session under PROFILE: at once (true), or on_applied() follows
+ * (false) and until then nothing may be sent. May close the holder. */
+bool server_apply(struct server *server, struct profile *profile)
+    __attribute__((warn_unused_result));
+
+/* Marks the session as changed in ways we do not follow: it is closed when
+ * its holder is done. REASON is static text for the log. */
+void server_pin(struct server *server, const char *reason);
+
+const char *server_state_name(enum server_state state);
+
+#endif

@@ -1,0 +1,108 @@
+/*
+ * server_int.h - the inside of a server, for the relay and for this room.
+ */
+#ifndef SERVER_SERVER_INT_H
+#define SERVER_SERVER_INT_H
+
+#include "core/blocks.h"
+#include "core/list.h"
+#include "core/log.h"
+#include "net/address.h"
+#include "net/connector.h"
+#include "net/loop.h"
+#include "proto/params.h"
+#include "server/answers.h"
+#include "server/server.h"
+
+struct pool;
+struct scram_client;
+struct stream;
+
+/* An attempt to connect. */
+struct dial {
+	struct connector connector;
+	struct server *server; /* borrowed; outlives it */
+};
+
+struct server {
+	struct list_link link;  /* in slot->by_state[state] */
+	struct pool_slot *slot; /* borrowed; outlives its servers */
+	struct stream *stream;  /* owned; NULL before LOGIN and once closed */
+	struct dial *dial;      /* owned; used in CONNECTING */
+	struct address address; /* the peer's, from LOGIN on */
+	struct scram_client *scram;      /* owned; only in LOGIN */
+	const struct server_holder *ops; /* borrowed; static; with holder */
+	void *holder; /* borrowed; set while ACTIVE, cleared by both ends */
+	struct profile *profile;  /* shared; what the server acknowledged */
+	struct profile *applying; /* shared; what was injected */
+	struct answers answers;
+	struct kept partial; /* a frame that has not all arrived */
+	uint32_t skip_bytes; /* of a long frame that concerns nobody */
+	char status;         /* of the last ReadyForQuery; 0: none since */
+	enum server_state state;
+	bool unread; /* the last read filled the buffer: more may wait */
+	bool retire; /* close it when it comes free */
+	bool is_settled_once; /* has been idle: a loss is not a login failure */
+	const char *pin;      /* static; why it cannot go to anybody else */
+	struct params params; /* as the server reported them */
+	struct list cancels;  /* of struct cancel, under way for it */
+	uint64_t id;
+	uint32_t process_id; /* BackendKeyData; 0: none */
+	struct buf *key;     /* owned; NULL: none */
+	int64_t connect_us;  /* loop time of the start of the connection */
+	int64_t idle_since_us;
+	int64_t request_us;       /* when it was last handed out */
+	struct error login_error; /* what ended the login, in its own words */
+	struct log_source log;
+	struct grave grave;
+};
+
+/*
+ * Receives into the loop's scratch buffer, behind what was kept of the last
+ * read. True: BYTES and SIZE say what there is, and server_read_done() must
+ * follow. False: nothing to do; the server may have been closed, and its
+ * holder with it.
+ */
+bool server_read(struct server *server, const void *owner, uint8_t **bytes,
+    size_t *size) __attribute__((warn_unused_result));
+
+/* Gives the scratch buffer back and keeps SIZE bytes of an unfinished frame,
+ * which may lie in it. SERVER may be closed: then nothing is kept. */
+void server_read_done(struct server *server, const void *owner,
+    const uint8_t *bytes, size_t size);
+
+/* Takes note of a ParameterStatus body; false if it is malformed. True in
+ * *HIDDEN: clients must not see it. */
+bool server_note_parameter(struct server *server, const uint8_t *body,
+    size_t size, bool *hidden) __attribute__((warn_unused_result));
+
+/* Sends SIZE bytes; false when the server was closed over it, and its holder
+ * with it. */
+bool server_write(struct server *server, const void *bytes, size_t size);
+
+/* Derives what the loop watches for this server. HOLDER_READS: its holder can
+ * take answers now. */
+void server_update_interest(struct server *server, bool holder_reads);
+
+/* ---- between the files of this room -------------------------------------- */
+
+void server_set_state(struct server *server, enum server_state state);
+
+/* The socket is up: sends the startup message. */
+void server_login_begin(struct server *server);
+
+/* One complete message during LOGIN. May close SERVER. */
+void server_login_message(
+    struct server *server, uint8_t type, const uint8_t *body, size_t size);
+
+/* Reads and acts on messages that are for nobody else: login, idle, injected
+ * settings, draining. */
+void server_read_own(struct server *server);
+
+/* Whether a draining server has come to rest; moves it on. May close it. */
+void server_drain_on(struct server *server);
+
+/* The login is over: to IDLE, and its pool is told. */
+void server_login_done(struct server *server);
+
+#endif

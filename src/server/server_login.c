@@ -1,0 +1,297 @@
+/*
+ * server_login.c - logging in to a server.
+ *
+ * The startup message brings user and database and nothing else: a server's
+ * RESET values must be its own, not the first client's. What clients want set
+ * comes later, as a profile.
+ *
+ * Source: PostgreSQL docs, "Message Flow", "Start-up".
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth/md5.h"
+#include "auth/scram.h"
+#include "auth/secret.h"
+#include "core/buf.h"
+#include "core/mem.h"
+#include "proto/error_fields.h"
+#include "proto/frame.h"
+#include "proto/msg.h"
+#include "proto/reader.h"
+#include "server/pool_int.h"
+#include "server/server_int.h"
+
+/* Codes of Authentication messages. */
+enum {
+	AUTH_CODE_OK = 0,
+	AUTH_CODE_CLEARTEXT = 3,
+	AUTH_CODE_MD5 = 5,
+	AUTH_CODE_SASL = 10,
+	AUTH_CODE_SASL_CONTINUE = 11,
+	AUTH_CODE_SASL_FINAL = 12
+};
+
+/* Longest cancel key a server may give out. */
+#define KEY_MAX_BYTES 256
+
+void
+server_login_begin(struct server *server)
+{
+	const struct pool *pool = server->slot->pool;
+	struct msg_parameter parameters[] = {
+	    {"user", pool->user},
+	    {"database", pool->dbname},
+	};
+	struct buf out = {0};
+
+	msg_startup(&out, parameters, 2);
+	server_update_interest(server, true);
+	(void)server_write(server, buf_bytes(&out), out.length);
+	buf_fini(&out);
+}
+
+static void
+fail(struct server *server, const struct error *err)
+{
+	log_warning(&server->log, "server login failed: FATAL %s", err->text);
+	server_close(server, CLOSE_SERVER_LOGIN_FAILED, err);
+}
+
+/* Sends and wipes OUT. */
+static void
+send_secret(struct server *server, struct buf *out)
+{
+	(void)server_write(server, buf_bytes(out), out->length);
+	mem_wipe(buf_bytes(out), out->length);
+	buf_fini(out);
+}
+
+static int
+need_password(const struct server *server, struct error *err)
+{
+	if (server->slot->pool->password != NULL) {
+		return 0;
+	}
+	error_set(err, SQLSTATE_INVALID_PASSWORD,
+	    "the server asks for a password of user \"%s\", and none is known",
+	    server->slot->pool->user);
+	error_hint(err,
+	    "Add the user to auth_file, or give password= in the "
+	    "database's entry.");
+	return -1;
+}
+
+static int
+answer_cleartext(struct server *server, struct error *err)
+{
+	const char *password;
+	struct buf out = {0};
+
+	if (need_password(server, err) != 0 ||
+	    secret_cleartext(server->slot->pool->password, &password, err) !=
+	        0) {
+		return -1;
+	}
+	msg_password(&out, password);
+	send_secret(server, &out);
+	return 0;
+}
+
+static int
+answer_md5(struct server *server, struct reader *reader, struct error *err)
+{
+	const uint8_t *salt = reader_bytes(reader, MD5_SALT_BYTES);
+	char text[MD5_TEXT_BYTES];
+	struct buf out = {0};
+
+	if (salt == NULL || !reader_finish(reader)) {
+		error_set(err, SQLSTATE_PROTOCOL_VIOLATION,
+		    "malformed md5 request from the server");
+		return -1;
+	}
+	if (need_password(server, err) != 0 ||
+	    md5_answer(server->slot->pool->user, server->slot->pool->password,
+	        salt, text, err) != 0) {
+		return -1;
+	}
+	msg_password(&out, text);
+	mem_wipe(text, sizeof(text));
+	send_secret(server, &out);
+	return 0;
+}
+
+static int
+begin_scram(struct server *server, struct reader *reader, struct error *err)
+{
+	size_t size = reader_left(reader);
+	const uint8_t *list = reader_bytes(reader, size);
+	struct buf payload = {0}, out = {0};
+	int ret = -1;
+
+	if (server->scram != NULL || list == NULL) {
+		error_set(err, SQLSTATE_PROTOCOL_VIOLATION,
+		    "unexpected SASL request from the server");
+		return -1;
+	}
+	if (scram_pick_mechanism(list, size, err) != 0 ||
+	    need_password(server, err) != 0) {
+		return -1;
+	}
+	server->scram = scram_client_new(
+	    server->slot->pool->user, server->slot->pool->password, NULL, err);
+	if (server->scram == NULL ||
+	    scram_client_first(server->scram, &payload, err) != 0) {
+		goto out;
+	}
+	msg_sasl_initial_response(
+	    &out, SCRAM_MECHANISM, buf_bytes(&payload), payload.length);
+	send_secret(server, &out);
+	ret = 0;
+out:
+	buf_fini(&payload);
+	return ret;
+}
+
+static int
+go_on_scram(struct server *server, struct reader *reader, bool is_last,
+    struct error *err)
+{
+	size_t size = reader_left(reader);
+	const uint8_t *message = reader_bytes(reader, size);
+	struct buf payload = {0}, out = {0};
+
+	if (server->scram == NULL || message == NULL) {
+		error_set(err, SQLSTATE_PROTOCOL_VIOLATION,
+		    "unexpected SASL message from the server");
+		return -1;
+	}
+	if (is_last) {
+		return scram_client_verify(server->scram, message, size, err);
+	}
+	if (scram_client_final(server->scram, message, size, &payload, err) !=
+	    0) {
+		buf_fini(&payload);
+		return -1;
+	}
+	msg_sasl_response(&out, buf_bytes(&payload), payload.length);
+	buf_fini(&payload);
+	send_secret(server, &out);
+	return 0;
+}
+
+static int
+answer(
+    struct server *server, const uint8_t *body, size_t size, struct error *err)
+{
+	struct reader reader;
+	uint32_t code;
+
+	reader_init(&reader, body, size);
+	code = reader_u32(&reader);
+	if (!reader_ok(&reader)) {
+		error_set(err, SQLSTATE_PROTOCOL_VIOLATION,
+		    "malformed authentication request from the server");
+		return -1;
+	}
+	switch (code) {
+	case AUTH_CODE_OK:
+		if (server->scram != NULL &&
+		    !scram_client_is_verified(server->scram)) {
+			error_set(err, SQLSTATE_INVALID_AUTHORIZATION,
+			    "the server did not prove that it knows the "
+			    "password");
+			return -1;
+		}
+		return 0;
+	case AUTH_CODE_CLEARTEXT:
+		return answer_cleartext(server, err);
+	case AUTH_CODE_MD5:
+		return answer_md5(server, &reader, err);
+	case AUTH_CODE_SASL:
+		return begin_scram(server, &reader, err);
+	case AUTH_CODE_SASL_CONTINUE:
+		return go_on_scram(server, &reader, false, err);
+	case AUTH_CODE_SASL_FINAL:
+		return go_on_scram(server, &reader, true, err);
+	default:
+		error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
+		    "the server asks for authentication method %u, which is "
+		    "not supported",
+		    code);
+		return -1;
+	}
+}
+
+static int
+take_key(struct server *server, const uint8_t *body, size_t size)
+{
+	struct reader reader;
+	const uint8_t *key;
+	size_t key_bytes;
+
+	reader_init(&reader, body, size);
+	server->process_id = reader_u32(&reader);
+	key_bytes = reader_left(&reader);
+	key = reader_bytes(&reader, key_bytes);
+	if (!reader_ok(&reader) || key_bytes < 4 || key_bytes > KEY_MAX_BYTES ||
+	    server->key != NULL) {
+		return -1;
+	}
+	server->key = mem_zalloc(sizeof(*server->key));
+	buf_append(server->key, key, key_bytes);
+	return 0;
+}
+
+static void
+refused(struct server *server, const uint8_t *body, size_t size)
+{
+	struct error_fields fields;
+	struct error err;
+
+	if (error_fields_parse(body, size, &fields) != 0) {
+		error_set(&err, SQLSTATE_PROTOCOL_VIOLATION,
+		    "malformed error message from the server");
+	} else {
+		error_fields_to_error(&fields, &err);
+	}
+	fail(server, &err);
+}
+
+void
+server_login_message(
+    struct server *server, uint8_t type, const uint8_t *body, size_t size)
+{
+	struct error err;
+
+	switch (type) {
+	case MSG_AUTHENTICATION:
+		if (answer(server, body, size, &err) != 0) {
+			fail(server, &err);
+		}
+		return;
+	case MSG_ERROR_RESPONSE:
+		refused(server, body, size);
+		return;
+	case MSG_BACKEND_KEY_DATA:
+		if (take_key(server, body, size) == 0) {
+			return;
+		}
+		break;
+	case MSG_NOTICE_RESPONSE:
+		return;
+	case MSG_READY_FOR_QUERY:
+		if (server->status == 'I') {
+			server_login_done(server);
+			return;
+		}
+		break;
+	default:
+		break;
+	}
+	error_set(&err, SQLSTATE_PROTOCOL_VIOLATION,
+	    "unexpected message type 0x%02X from the server during login",
+	    type);
+	fail(server, &err);
+}

@@ -1,0 +1,112 @@
+/*
+ * slot.c - one node's share of a pool: how many connections, and when to try
+ * again after a failure.
+ *
+ * The pause between attempts starts short, so that a restarting server is back
+ * at once, and doubles up to server_login_retry.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "node/node.h"
+#include "server/pool_int.h"
+
+#define FIRST_RETRY_US ((int64_t)100 * 1000)
+
+bool
+slot_open(struct pool_slot *slot)
+{
+	const struct pool *pool = slot->pool;
+
+	if (slot->count >= pool->options.size || slot->is_old ||
+	    slot->retry_at_us > loop_now_us(pool->set->loop)) {
+		return false;
+	}
+	(void)server_connect(slot);
+	return true;
+}
+
+bool
+slot_is_usable(const struct pool_slot *slot)
+{
+	if (slot->is_old || slot->failing_since_us != 0) {
+		return slot->by_state[SERVER_IDLE].count > 0;
+	}
+	return true;
+}
+
+void
+slot_connected(struct pool_slot *slot)
+{
+	slot->retry_at_us = 0;
+	slot->retry_pause_us = 0;
+	slot->failing_since_us = 0;
+	slot->pool->fatal.text[0] = '\0';
+}
+
+/* Whether the failure says that the node serves nobody now. */
+static bool
+is_nodes_fault(const struct error *err)
+{
+	return strncmp(err->sqlstate, "08", 2) == 0 ||
+	    strncmp(err->sqlstate, "57P", 3) == 0;
+}
+
+void
+slot_failed(struct pool_slot *slot, const struct error *err, bool is_final)
+{
+	struct pool *pool = slot->pool;
+	const struct pool_events *events = &pool->set->events;
+	int64_t now_us = loop_now_us(pool->set->loop);
+	int64_t most_us = pool->options.server_login_retry_us;
+
+	slot->last_error = *err;
+	if (slot->failing_since_us == 0) {
+		slot->failing_since_us = now_us;
+	}
+	slot->retry_pause_us = slot->retry_pause_us == 0
+	    ? FIRST_RETRY_US
+	    : 2 * slot->retry_pause_us;
+	if (slot->retry_pause_us > most_us) {
+		slot->retry_pause_us = most_us;
+	}
+	slot->retry_at_us = now_us + slot->retry_pause_us;
+	log_debug(&pool->set->log, "next attempt in %lld ms host=%s",
+	    (long long)(slot->retry_pause_us / 1000), slot->node->name);
+	if (is_nodes_fault(err)) {
+		node_report_login_failure(slot->node, err, now_us);
+		events->on_node_doubt(events->context, slot->node);
+	} else if (is_final) {
+		pool->fatal = *err;
+	}
+}
+
+void
+slot_changed(struct pool_slot *slot)
+{
+	struct pool *pool = slot->pool;
+
+	if (pool->waiting > 0 && !pool->set->closing) {
+		loop_ready(pool->set->loop, &pool->ready);
+	}
+	if (slot->is_old && slot->count == 0) {
+		slot_discard(slot);
+	}
+}
+
+void
+slot_reap(struct grave *grave)
+{
+	free(list_entry(grave, struct pool_slot, grave));
+}
+
+void
+slot_discard(struct pool_slot *slot)
+{
+	assert(slot->count == 0);
+	list_remove(&slot->pool->old_slots, &slot->link);
+	node_release(&slot->node);
+	/* A closed server may still look at it until it is reaped itself. */
+	loop_bury(slot->pool->set->loop, &slot->grave);
+}
