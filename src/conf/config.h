@@ -29,7 +29,16 @@ struct error;
 struct config *config_load(const char *path, struct problems *problems)
     __attribute__((warn_unused_result));
 
-/* As config_load(), from TEXT of SIZE bytes; FILE is its name in messages. */
+/*
+ * Reads the file OLD came from (its conffile setting) again. What can only
+ * change at a start keeps its value, with a note. As config_load() otherwise;
+ * OLD is unchanged, and values given by SET are those of the file again.
+ */
+struct config *config_reload(const struct config *old,
+    struct problems *problems) __attribute__((warn_unused_result));
+
+/* As config_load(), from TEXT of SIZE bytes; FILE is its name in messages.
+ * No file is opened: %include and auth_file are errors. */
 struct config *config_load_text(const char *file, const char *text, size_t size,
     struct problems *problems) __attribute__((warn_unused_result));
 

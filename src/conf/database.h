@@ -69,6 +69,13 @@ const char *database_conf_dbname(
 struct database_conf *database_conf_parse(const char *name, const char *text,
     struct error *err) __attribute__((warn_unused_result));
 
+struct connstr;
+
+/* As database_conf_parse(), from pairs that are already cut. */
+struct database_conf *database_conf_from_pairs(
+    const char *name, const struct connstr *connstr, struct error *err)
+    __attribute__((warn_unused_result));
+
 /* Whether a pool of A can go on under B: same hosts and same login. */
 bool database_conf_same_target(
     const struct database_conf *a, const struct database_conf *b);

@@ -97,21 +97,23 @@ bool name_list_has(const struct name_list *list, const char *name);
 struct setting {
 	const char *name;
 	enum setting_type type;
-	size_t offset;     /* of the field in struct settings */
-	const char *def;   /* as an operator would write it */
-	int64_t min, max;  /* in the field's unit; max == 0: the type's own */
-	int64_t unit_us;   /* DURATION: of a number without suffix; 0: 1 s */
-	const char *words; /* ENUM: "a|b|c" */
+	size_t offset;    /* of the field in struct settings */
+	const char *def;  /* as an operator would write it */
+	int64_t min, max; /* in the field's unit; max == 0: the type's own */
+	int64_t unit_us;  /* DURATION: of a number without suffix; 0: 1 s */
+	const char *const *words; /* ENUM: ending with NULL; its order is the
+	                             enum's */
 	enum setting_scope scope; /* bits */
 	enum setting_when when;
 	enum setting_status status;
 	enum setting_group group;
-	const char *accept; /* if not NULL, "a|b": the only values that work */
-	const char *why;    /* HARMLESS: why ignoring is safe; else what is
-	                       missing, completing "KEY = VALUE: " */
-	const char *how;    /* what to write instead; NULL if evident */
-	const char *doc;    /* for operators: one sentence, or a few */
-	bool secret;        /* never shown, wiped when freed */
+	const char *const *accept; /* if not NULL, the only values that work,
+	                              ending with NULL */
+	const char *why; /* HARMLESS: why ignoring is safe; else what is
+	                    missing, completing "KEY = VALUE: " */
+	const char *how; /* what to write instead; NULL if evident */
+	const char *doc; /* for operators: one sentence, or a few */
+	bool secret;     /* never shown, wiped when freed */
 };
 
 /*
@@ -175,6 +177,10 @@ void settings_print(const struct settings *settings, const struct setting *row,
 
 /* Appends the row's default in the same form. */
 void setting_print_default(const struct setting *row, struct buf *out);
+
+/* Makes TO's value of ROW an independent copy of FROM's. */
+void settings_copy_one(struct settings *to, const struct settings *from,
+    const struct setting *row);
 
 /* Whether A and B have the same value for ROW. */
 bool settings_equal(const struct settings *a, const struct settings *b,

@@ -1,0 +1,262 @@
+/*
+ * config.c - a whole configuration: settings, databases, users, credentials.
+ *
+ * What a snapshot answers. How one is made from a file is in loader.c, from a
+ * connection string in instant.c.
+ */
+#include "conf/config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/config_int.h"
+#include "core/error.h"
+#include "core/mem.h"
+
+static const char *const console_names[] = {"pgbouncer", "pgweir"};
+
+/* ---- lifetime ----------------------------------------------------------- */
+
+struct config *
+config_new(void)
+{
+	struct config *config = mem_zalloc(sizeof(*config));
+
+	config->references = 1;
+	settings_init(&config->settings);
+	config->directory = directory_new();
+	return config;
+}
+
+struct config *
+config_ref(struct config *config)
+{
+	config->references++;
+	return config;
+}
+
+void
+config_unref(struct config **configp)
+{
+	struct config *config = *configp;
+
+	*configp = NULL;
+	if (config == NULL || --config->references > 0) {
+		return;
+	}
+	settings_fini(&config->settings);
+	directory_unref(&config->directory);
+	free(config);
+}
+
+const struct settings *
+config_settings(const struct config *config)
+{
+	return &config->settings;
+}
+
+/* ---- changing one setting ----------------------------------------------- */
+
+static int
+check_changeable(const struct setting *row, const char *key, struct error *err)
+{
+	const char *near = NULL;
+
+	if (row == NULL) {
+		near = setting_suggest(key);
+		error_set(err, SQLSTATE_UNDEFINED_OBJECT,
+		    "unknown setting \"%.100s\"", key);
+		if (near != NULL) {
+			error_hint(err, "did you mean \"%s\"?", near);
+		}
+		return -1;
+	}
+	if (row->when == WHEN_START) {
+		error_set(err, SQLSTATE_INVALID_PARAMETER,
+		    "%s cannot change while running", row->name);
+		error_hint(err, "change it in the file and start again");
+		return -1;
+	}
+	return 0;
+}
+
+struct config *
+config_with_setting(const struct config *config, const char *key,
+    const char *value, struct error *err)
+{
+	const struct setting *row = setting_find(key);
+	struct config *changed = NULL;
+
+	if (check_changeable(row, key, err) < 0) {
+		return NULL;
+	}
+	changed = mem_zalloc(sizeof(*changed));
+	changed->references = 1;
+	changed->directory = directory_ref(config->directory);
+	settings_copy(&changed->settings, &config->settings);
+	if (settings_set(&changed->settings, row, value, err) < 0 ||
+	    setting_check_status(&changed->settings, row, err) < 0) {
+		config_unref(&changed);
+	}
+	return changed;
+}
+
+/* ---- finding ------------------------------------------------------------ */
+
+bool
+config_is_console(const char *name)
+{
+	return strcmp(name, console_names[0]) == 0 ||
+	    strcmp(name, console_names[1]) == 0;
+}
+
+const struct database_conf *
+config_find_database(const struct config *config, const char *name)
+{
+	const struct database_conf *entry = NULL;
+
+	if (config_is_console(name)) {
+		return NULL;
+	}
+	entry = directory_find_database(config->directory, name);
+	return entry != NULL ? entry
+	                     : directory_find_database(config->directory, "*");
+}
+
+const struct user_conf *
+config_find_user(const struct config *config, const char *name)
+{
+	return directory_find_user(config->directory, name);
+}
+
+const struct credential *
+config_find_credential(const struct config *config, const char *user)
+{
+	return directory_find_credential(config->directory, user);
+}
+
+const struct peer_conf *
+config_find_peer(const struct config *config, int id)
+{
+	return directory_find_peer(config->directory, id);
+}
+
+size_t
+config_database_count(const struct config *config)
+{
+	return directory_database_count(config->directory);
+}
+
+const struct database_conf *
+config_database(const struct config *config, size_t index)
+{
+	return directory_database(config->directory, index);
+}
+
+size_t
+config_user_count(const struct config *config)
+{
+	return directory_user_count(config->directory);
+}
+
+const struct user_conf *
+config_user(const struct config *config, size_t index)
+{
+	return directory_user(config->directory, index);
+}
+
+size_t
+config_peer_count(const struct config *config)
+{
+	return directory_peer_count(config->directory);
+}
+
+const struct peer_conf *
+config_peer(const struct config *config, size_t index)
+{
+	return directory_peer(config->directory, index);
+}
+
+/* ---- who may what ------------------------------------------------------- */
+
+bool
+config_is_admin(const struct config *config, const char *user)
+{
+	/* Where nobody proves who he is, a list of names protects nothing;
+	 * pgbouncer documents the same. */
+	return config->settings.auth_type == AUTH_ANY ||
+	    name_list_has(&config->settings.admin_users, user);
+}
+
+bool
+config_may_show(const struct config *config, const char *user)
+{
+	return config_is_admin(config, user) ||
+	    name_list_has(&config->settings.stats_users, user);
+}
+
+/* ---- what is in force --------------------------------------------------- */
+
+#define NO_OVERRIDE INT64_C(-1)
+
+/* The first of the three that is given. */
+#define IN_FORCE(config, entry, user, field, global)                          \
+	in_force(user_value(config, user, offsetof(struct overrides, field)), \
+	    (entry)->overrides.field, (global))
+
+static int64_t
+user_value(const struct config *config, const char *name, size_t offset)
+{
+	const struct user_conf *user =
+	    directory_find_user(config->directory, name);
+	int64_t value = NO_OVERRIDE;
+
+	if (user != NULL) {
+		memcpy(&value, (const char *)&user->overrides + offset,
+		    sizeof(value));
+	}
+	return value;
+}
+
+static int64_t
+in_force(int64_t user, int64_t entry, int64_t global)
+{
+	if (user != NO_OVERRIDE) {
+		return user;
+	}
+	return entry != NO_OVERRIDE ? entry : global;
+}
+
+int
+config_pool_size(const struct config *config, const struct database_conf *entry,
+    const char *user)
+{
+	/* The row's range fits an int. */
+	return (int)IN_FORCE(
+	    config, entry, user, pool_size, config->settings.default_pool_size);
+}
+
+enum pool_mode
+config_pool_mode(const struct config *config, const struct database_conf *entry,
+    const char *user)
+{
+	/* One of the row's words. */
+	return (enum pool_mode)IN_FORCE(
+	    config, entry, user, pool_mode, config->settings.pool_mode);
+}
+
+int64_t
+config_server_lifetime_us(
+    const struct config *config, const struct database_conf *entry)
+{
+	return in_force(NO_OVERRIDE, entry->overrides.server_lifetime_us,
+	    config->settings.server_lifetime_us);
+}
+
+int64_t
+config_query_wait_timeout_us(const struct config *config,
+    const struct database_conf *entry, const char *user)
+{
+	return IN_FORCE(config, entry, user, query_wait_timeout_us,
+	    config->settings.query_wait_timeout_us);
+}
