@@ -1,0 +1,136 @@
+"""conftest.py - what every end-to-end test gets.
+
+    cluster   a primary and two replicas, one for the whole run; a test that
+              stops a node starts it again (see own_cluster for worse)
+    pgweir    a function that starts a pgweir with the settings given and stops
+              it after the test, checking that it ended well and left nothing
+    proxy     one pgweir with default settings, shared by a file's tests
+
+Options: --direct runs the tests marked "fidelity" against PostgreSQL itself.
+Environment: PGWEIR, the binary (default build/src/pgweir of this checkout).
+"""
+import os
+import shutil
+import sys
+
+sys.dont_write_bytecode = True
+
+import pytest
+
+import procs
+from cluster import Cluster
+from proxy import Direct, Proxy
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+DEFAULT_BINARY = os.path.join(HERE, "..", "..", "build", "src", "pgweir")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--direct", action="store_true",
+                     help="fidelity tests against PostgreSQL itself")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--direct"):
+        keep = [item for item in items if item.get_closest_marker("fidelity")]
+        config.hook.pytest_deselected(
+            items=[item for item in items if item not in keep])
+        items[:] = keep
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    made = Cluster()
+    try:
+        yield made.create()
+    finally:
+        made.destroy()
+
+
+@pytest.fixture
+def own_cluster():
+    """A cluster for this test alone, for tests that promote or break it."""
+    made = Cluster(prefix="pw-own-")
+    try:
+        yield made.create()
+    finally:
+        made.destroy()
+
+
+@pytest.fixture(scope="session")
+def binary():
+    """The program under test, where the service user can run it: the checkout
+    may lie where that user cannot go."""
+    source = os.environ.get("PGWEIR", DEFAULT_BINARY)
+    source = os.path.abspath(source)
+    if not os.access(source, os.X_OK):
+        pytest.exit(f"no program at {source}; build it or set PGWEIR", 3)
+    folder = procs.private_dir("pw-bin-")
+    os.chmod(folder, 0o755)
+    copy = os.path.join(folder, os.path.basename(source))
+    shutil.copy(source, copy)
+    os.chmod(copy, 0o755)
+    yield copy
+    shutil.rmtree(folder)
+
+
+class Factory:
+    """Starts proxies and ends them."""
+
+    def __init__(self, request, cluster):
+        self.request = request
+        self.cluster = cluster
+        self.started = []
+
+    def __call__(self, databases=None, users=None, secrets=None, start=True,
+                 arguments=(), variables=None, cluster=None, **settings):
+        if self.request.config.getoption("--direct"):
+            return Direct(self.cluster)
+        nodes = cluster or self.cluster
+        primary = nodes.primary
+        if databases is None:
+            databases = {
+                "app": f"{nodes.host_list()} dbname=app",
+                "primary": f"host={primary.host} port={primary.port}"
+                           " dbname=app",
+                "other": f"{nodes.host_list()} dbname=other"}
+        proxy = Proxy(self.request.getfixturevalue("binary"), databases,
+                      settings, users, secrets, arguments, variables)
+        self.started.append(proxy)
+        return proxy.start() if start else proxy
+
+    def end(self):
+        """Stops all and looks for connections left behind."""
+        problems = []
+        for proxy in self.started:
+            try:
+                proxy.stop()
+            except AssertionError as problem:
+                problems.append(str(problem))
+            proxy.remove()
+        assert not problems, "\n".join(problems)
+        if self.started:
+            nothing_left(self.cluster)
+
+
+def nothing_left(cluster):
+    """With the proxy gone, so are its server connections."""
+    for node in cluster.nodes:
+        if node.proc is not None:
+            procs.wait_until(lambda: not node.backends(), 10,
+                             lambda: f"no connection left on {node.name}: "
+                                     f"{node.backends()}")
+
+
+@pytest.fixture
+def pgweir(request, cluster):
+    factory = Factory(request, cluster)
+    yield factory
+    factory.end()
+
+
+@pytest.fixture(scope="module")
+def proxy(request, cluster):
+    factory = Factory(request, cluster)
+    yield factory()
+    factory.end()
