@@ -1,0 +1,58 @@
+/* socket.c - what is set on every socket we use. */
+#include "net/socket.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+int
+socket_open(int family)
+{
+	return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
+static void
+set(int fd, int level, int name, int value)
+{
+	(void)setsockopt(fd, level, name, &value, sizeof(value));
+}
+
+void
+socket_apply(int fd, const struct socket_options *options)
+{
+	static const struct socket_options none;
+	const struct socket_options *o = options == NULL ? &none : options;
+	int family = AF_UNSPEC;
+	socklen_t length = sizeof(family);
+
+	(void)getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &length);
+	if (o->buffer_bytes > 0) {
+		set(fd, SOL_SOCKET, SO_RCVBUF, o->buffer_bytes);
+		set(fd, SOL_SOCKET, SO_SNDBUF, o->buffer_bytes);
+	}
+	if (family != AF_INET && family != AF_INET6) {
+		return;
+	}
+	set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	set(fd, SOL_SOCKET, SO_KEEPALIVE, o->keepalive);
+	if (o->keepalive && o->keep_idle_s > 0) {
+		set(fd, IPPROTO_TCP, TCP_KEEPIDLE, o->keep_idle_s);
+	}
+	if (o->keepalive && o->keep_interval_s > 0) {
+		set(fd, IPPROTO_TCP, TCP_KEEPINTVL, o->keep_interval_s);
+	}
+	if (o->keepalive && o->keep_count > 0) {
+		set(fd, IPPROTO_TCP, TCP_KEEPCNT, o->keep_count);
+	}
+	set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, o->user_timeout_ms);
+}
+
+void
+socket_close(int *fd)
+{
+	if (*fd != -1) {
+		(void)close(*fd); /* nothing can be done about a failure */
+		*fd = -1;
+	}
+}
