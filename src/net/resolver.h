@@ -24,6 +24,7 @@ struct resolver_options {
 	int64_t max_ttl_us;      /* an answer is used for this long */
 	int64_t negative_ttl_us; /* a failure is believed for this long */
 	int64_t timeout_us;      /* of a question's first attempt; 0: 2 s */
+	uint16_t server_port;    /* of the name servers; 0: 53 */
 };
 
 /* Returns a resolver on LOOP; NULL and ERR if c-ares refuses. */
