@@ -13,6 +13,7 @@ struct logger;
 struct loop;
 struct monitor;
 struct node;
+struct resolver;
 
 struct monitor_options {
 	int64_t interval_us;         /* between two questions to one node */
@@ -35,9 +36,10 @@ struct monitor_login {
 	const char *sslkey;
 };
 
-/* Returns a monitor that watches nothing yet. LOGGER may be NULL. */
-struct monitor *monitor_new(struct loop *loop, struct logger *logger,
-    const struct monitor_options *options);
+/* Returns a monitor that watches nothing yet. RESOLVER looks up the names of
+ * hosts and is borrowed; LOGGER may be NULL. */
+struct monitor *monitor_new(struct loop *loop, struct resolver *resolver,
+    struct logger *logger, const struct monitor_options *options);
 
 /* Stops watching; nothing is called any more. Before LOOP and the clusters
  * end. Sets *MONITOR to NULL; NULL is accepted. */
