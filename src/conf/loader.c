@@ -324,6 +324,7 @@ finish(struct loader *loader, size_t errors_before)
 	}
 	free(loader->origins);
 	free(loader->first_peer.file);
+	problems_sort(loader->problems);
 	if (loader->problems->error_count > errors_before) {
 		config_unref(&loader->config);
 	}

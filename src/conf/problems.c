@@ -12,6 +12,7 @@
 
 #include "core/buf.h"
 #include "core/mem.h"
+#include "core/str.h"
 
 void
 problems_fini(struct problems *problems)
@@ -49,6 +50,47 @@ problems_add(struct problems *problems, enum problem_kind kind,
 	    .line = line,
 	    .text = mem_strdup(text),
 	};
+}
+
+/* The place of the first of ITEMS that is about FILE. */
+static size_t
+first_of_file(const struct problem *items, size_t count, const char *file)
+{
+	size_t i = 0;
+
+	while (i < count && !str_equal(items[i].file, file)) {
+		i++;
+	}
+	return i;
+}
+
+void
+problems_sort(struct problems *problems)
+{
+	size_t count = problems->count;
+	struct problem *sorted = mem_alloc(count * sizeof(*sorted));
+	size_t *ranks = mem_alloc(count * sizeof(*ranks));
+
+	/* At most PROBLEMS_MAX: inserting one by one is fast, and stable. */
+	for (size_t i = 0; i < count; i++) {
+		struct problem item = problems->items[i];
+		size_t rank = first_of_file(problems->items, count, item.file);
+		size_t to = i;
+
+		while (to > 0 &&
+		    (ranks[to - 1] > rank ||
+		        (ranks[to - 1] == rank &&
+		            sorted[to - 1].line > item.line))) {
+			sorted[to] = sorted[to - 1];
+			ranks[to] = ranks[to - 1];
+			to--;
+		}
+		sorted[to] = item;
+		ranks[to] = rank;
+	}
+	free(ranks);
+	free(problems->items);
+	problems->items = sorted;
 }
 
 void

@@ -34,6 +34,10 @@ void problems_add(struct problems *problems, enum problem_kind kind,
     const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 
+/* Puts the problems into the order of their lines, file by file as they first
+ * appear. */
+void problems_sort(struct problems *problems);
+
 struct buf;
 
 /* Appends ITEM as "file:line: text", the way compilers do. */

@@ -1,0 +1,33 @@
+/*
+ * settings-manual.c - prints a text made from the table of settings.
+ *
+ * Usage: settings-manual sample | reference. See scripts/gen-config-docs.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/manual.h"
+#include "core/buf.h"
+
+int
+main(int argc, char **argv)
+{
+	struct buf out = {0};
+
+	if (argc == 2 && strcmp(argv[1], "sample") == 0) {
+		manual_print_sample(&out);
+	} else if (argc == 2 && strcmp(argv[1], "reference") == 0) {
+		manual_print_reference(&out);
+	} else {
+		(void)fprintf(
+		    stderr, "usage: %s sample | reference\n", argv[0]);
+		return EXIT_FAILURE;
+	}
+	if (fputs(buf_text(&out), stdout) < 0 || fflush(stdout) != 0) {
+		perror("write");
+		return EXIT_FAILURE;
+	}
+	buf_fini(&out);
+	return EXIT_SUCCESS;
+}
