@@ -288,6 +288,14 @@ msg_error_from(struct buf *out, const char *severity, const struct error *err)
 }
 
 void
+msg_error_2_0(struct buf *out, const char *severity, const char *text)
+{
+	buf_append_char(out, MSG_ERROR_RESPONSE);
+	buf_printf(out, "%s:  %s\n", severity, text);
+	buf_append_char(out, '\0');
+}
+
+void
 msg_parameter_status(struct buf *out, const char *name, const char *value)
 {
 	struct msg msg;

@@ -81,6 +81,9 @@ void msg_notice_response(struct buf *out, const struct msg_report *report);
 void msg_error_from(
     struct buf *out, const char *severity, const struct error *err);
 
+/* ErrorResponse of protocol 2.0, which has no length; only to refuse it. */
+void msg_error_2_0(struct buf *out, const char *severity, const char *text);
+
 void msg_parameter_status(struct buf *out, const char *name, const char *value);
 /* STATUS: 'I', 'T' or 'E'. */
 void msg_ready_for_query(struct buf *out, char status);

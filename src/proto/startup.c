@@ -187,7 +187,6 @@ merge_options(struct startup *out, struct error *err)
 static int
 parse_message(struct reader *reader, struct startup *out, struct error *err)
 {
-	out->kind = STARTUP_MESSAGE;
 	if (parse_parameters(reader, out, err) != 0) {
 		return -1;
 	}
@@ -215,6 +214,9 @@ startup_parse(const uint8_t *body, size_t body_bytes, struct startup *out,
 	reader_init(&reader, body, body_bytes);
 	major = reader_u16(&reader);
 	minor = reader_u16(&reader);
+	out->kind = STARTUP_MESSAGE;
+	out->major = major;
+	out->minor = minor;
 	if (!reader_ok(&reader) || body_bytes > STARTUP_MAX_BODY) {
 		error_set(err, SQLSTATE_PROTOCOL_VIOLATION,
 		    "invalid length of startup packet");
@@ -236,7 +238,6 @@ startup_parse(const uint8_t *body, size_t body_bytes, struct startup *out,
 		    major, minor, PROTOCOL_NEWEST_MINOR);
 		return -1;
 	}
-	out->minor = minor;
 	return parse_message(&reader, out, err);
 }
 
@@ -251,6 +252,20 @@ startup_put_negotiation(const struct startup *startup, struct buf *out)
 	}
 	msg_negotiate_protocol_version(
 	    out, PROTOCOL_NEWEST_MINOR, names, options->count);
+}
+
+void
+startup_put_refusal(
+    const struct startup *startup, const struct error *err, struct buf *out)
+{
+	if (startup->kind == STARTUP_CANCEL_REQUEST) {
+		return;
+	}
+	if (startup->kind == STARTUP_MESSAGE && startup->major < 3) {
+		msg_error_2_0(out, "FATAL", err->text);
+	} else {
+		msg_error_from(out, "FATAL", err);
+	}
 }
 
 void

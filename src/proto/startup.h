@@ -54,8 +54,11 @@ struct startup {
 	uint8_t cancel_key[CANCEL_KEY_MAX_BYTES];
 	size_t cancel_key_bytes; /* at least 4 */
 
-	/* of a StartupMessage */
-	uint16_t minor; /* the client asked for 3.minor */
+	/* of a StartupMessage, refused ones too */
+	uint16_t major;
+	uint16_t minor;
+
+	/* of an accepted StartupMessage, which is 3.minor */
 	char *user;     /* owned; never empty */
 	char *database; /* owned; the user's name when none was given */
 	enum replication_mode replication;
@@ -80,13 +83,18 @@ enum frame_result startup_frame(
 /*
  * Reads a body of BODY_BYTES into OUT, which the caller ends with
  * startup_fini() in any case. Returns 0, or -1 and ERR, with the words and
- * SQLSTATE PostgreSQL has for it, to be sent as FATAL.
+ * SQLSTATE PostgreSQL has for it, to be sent by startup_put_refusal().
  */
 int startup_parse(const uint8_t *body, size_t body_bytes, struct startup *out,
     struct error *err) __attribute__((warn_unused_result));
 
 /* Appends NegotiateProtocolVersion as STARTUP needs it. */
 void startup_put_negotiation(const struct startup *startup, struct buf *out);
+
+/* Appends ERR as FATAL, in the form that the protocol STARTUP asks for has;
+ * nothing for a CancelRequest, whose sender waits for no answer. */
+void startup_put_refusal(
+    const struct startup *startup, const struct error *err, struct buf *out);
 
 /* Frees what STARTUP owns and zeroes it. */
 void startup_fini(struct startup *startup);

@@ -207,6 +207,29 @@ START_TEST(startup_refuses_other_major_versions)
 }
 END_TEST
 
+START_TEST(startup_refuses_in_the_form_the_client_reads)
+{
+	struct buf out = {0};
+
+	ck_assert_int_eq(parse_literal("\0\2\0\0user\0a\0\0"), -1);
+	startup_put_refusal(&startup, &err, &out);
+	ck_assert_uint_eq(out.length, 72);
+	ck_assert_mem_eq(buf_bytes(&out),
+	    "EFATAL:  unsupported frontend protocol 2.0: server supports 3.0 "
+	    "to 3.0\n",
+	    72);
+	buf_clear(&out);
+	ck_assert_int_eq(parse_literal("\0\4\0\0user\0a\0\0"), -1);
+	startup_put_refusal(&startup, &err, &out);
+	ck_assert_mem_eq(buf_bytes(&out) + 5, "SFATAL\0VFATAL\0C0A000", 20);
+	buf_clear(&out);
+	ck_assert_int_eq(parse_literal("\x04\xd2\x16\x2e"), -1);
+	startup_put_refusal(&startup, &err, &out);
+	ck_assert_uint_eq(out.length, 0);
+	buf_fini(&out);
+}
+END_TEST
+
 START_TEST(startup_negotiates_newer_minors_and_unknown_options)
 {
 	struct buf out = {0};
@@ -391,6 +414,7 @@ main(void)
 	tcase_add_test(theme, startup_rejects_every_cut_and_any_excess);
 	tcase_add_test(theme, startup_needs_a_user);
 	tcase_add_test(theme, startup_refuses_other_major_versions);
+	tcase_add_test(theme, startup_refuses_in_the_form_the_client_reads);
 	tcase_add_test(
 	    theme, startup_negotiates_newer_minors_and_unknown_options);
 	tcase_add_test(theme, startup_reads_replication_as_postgresql_does);
