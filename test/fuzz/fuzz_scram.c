@@ -59,7 +59,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (scram_client_final(scram, first, first_size, &out, &err) == 0 &&
 	    scram_client_verify(
-	        scram, data + 1 + data[0], size - 1 - data[0], &err) == 0) {
+	        scram, data + 1 + taken, size - 1 - taken, &err) == 0) {
 		abort(); /* nobody guesses a signature */
 	}
 	scram_client_free(&scram);
