@@ -11,7 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/error.h"
+#include "core/log.h"
 #include "net/listeners.h"
 #include "support/loop.h"
 
@@ -23,6 +25,7 @@ static int accepted[256];
 static struct address peers[256];
 static int accepted_count;
 static struct listener **close_on_accept;
+static struct listener *pause_on_accept;
 
 static const struct listener_options plain = {.backlog = 64, .unix_mode = 0777};
 
@@ -32,6 +35,7 @@ setup(void)
 	loop = test_loop_new();
 	accepted_count = 0;
 	close_on_accept = NULL;
+	pause_on_accept = NULL;
 	memcpy(directory, "/tmp/weir-XXXXXX", 17);
 	ck_assert_ptr_nonnull(mkdtemp(directory));
 }
@@ -55,6 +59,9 @@ on_accept(void *context, int fd, const struct address *peer)
 	accepted[accepted_count++] = fd;
 	if (close_on_accept != NULL) {
 		listener_close(close_on_accept);
+	}
+	if (pause_on_accept != NULL) {
+		listener_pause(pause_on_accept);
 	}
 }
 
@@ -226,6 +233,29 @@ START_TEST(listener_takes_in_what_came_while_it_paused)
 }
 END_TEST
 
+START_TEST(listener_may_be_paused_by_whom_it_calls)
+{
+	struct listener *listener = open_ip("127.0.0.1", 0, &plain);
+	int fds[3];
+
+	ck_assert_ptr_nonnull(listener);
+	for (int i = 0; i < 3; i++) {
+		fds[i] = dial(listener_address(listener));
+	}
+	pause_on_accept = listener;
+	test_loop_until(loop, accepted_count > 0);
+	test_loop_settle(loop);
+	ck_assert_int_eq(accepted_count, 1);
+	pause_on_accept = NULL;
+	listener_resume(listener);
+	test_loop_until(loop, accepted_count == 3);
+	for (int i = 0; i < 3; i++) {
+		close(fds[i]);
+	}
+	listener_close(&listener);
+}
+END_TEST
+
 START_TEST(listener_accepts_a_bounded_number_per_event)
 {
 	struct listener_options options = plain;
@@ -248,31 +278,83 @@ START_TEST(listener_accepts_a_bounded_number_per_event)
 }
 END_TEST
 
+static void
+allow_descriptors(rlim_t count)
+{
+	struct rlimit limit;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = count == 0 ? limit.rlim_max : count;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
 START_TEST(listener_rests_when_descriptors_are_exhausted)
 {
 	struct listener *listener = open_ip("127.0.0.1", 0, &plain);
-	struct rlimit before, none;
-	int fd, turns = 0;
+	int fd;
 
 	ck_assert_ptr_nonnull(listener);
 	fd = dial(listener_address(listener));
-	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
-	none = before;
-	none.rlim_cur = 3;
-	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	allow_descriptors(3);
 	loop_turn(loop, true);
-	for (int i = 0; i < 50; i++) {
-		loop_turn(loop, false);
-	}
-	ck_assert_int_eq(accepted_count, 0);
-	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
-	while (accepted_count == 0) {
-		loop_turn(loop, true);
-		turns++;
-	}
-	ck_assert_int_lt(turns, 10); /* it waited, it did not spin */
+	allow_descriptors(0);
+	loop_turn(loop, false);
+	loop_turn(loop, false);
+	ck_assert_int_eq(accepted_count, 0); /* it rests, it does not spin */
+	test_loop_until(loop, accepted_count == 1);
 	close(fd);
 	listener_close(&listener);
+}
+END_TEST
+
+/* Lines of FILE that hold WHAT. */
+static int
+count_lines(const char *file, const char *what)
+{
+	char line[1024];
+	FILE *f = fopen(file, "re");
+	int count = 0;
+
+	ck_assert_ptr_nonnull(f);
+	while (fgets(line, sizeof(line), f) != NULL) {
+		count += strstr(line, what) != NULL;
+	}
+	(void)fclose(f);
+	return count;
+}
+
+START_TEST(listener_logs_once_that_descriptors_are_exhausted)
+{
+	char file[64];
+	struct logger_options options = {.file = file, .level = LEVEL_INFO};
+	struct logger *logger = logger_new();
+	struct listener *listener;
+	struct address address;
+	int64_t end_us;
+	int fd;
+
+	(void)snprintf(file, sizeof(file), "%s/log", directory);
+	ck_assert_int_eq(logger_configure(logger, &options, &err), 0);
+	ck_assert(address_from_ip(&address, "127.0.0.1", 0));
+	listener = listener_open(
+	    loop, &address, &plain, logger, on_accept, &loop, &err);
+	ck_assert_ptr_nonnull(listener);
+	fd = dial(listener_address(listener));
+	allow_descriptors(3);
+	end_us = clock_monotonic_us() + 250 * 1000;
+	while (clock_monotonic_us() < end_us) {
+		loop_turn(loop, true);
+	}
+	allow_descriptors(0);
+	test_loop_until(loop, accepted_count == 1);
+	ck_assert_int_eq(count_lines(file, "accept failed"), 1);
+	ck_assert_int_eq(count_lines(file, "listen=127.0.0.1:"), 2);
+	ck_assert_int_eq(count_lines(file, "accepting connections again"), 1);
+	close(fd);
+	listener_close(&listener);
+	loop_turn(loop, false);
+	logger_free(&logger);
+	unlink(file);
 }
 END_TEST
 
@@ -521,7 +603,9 @@ main(void)
 	tcase_add_test(tcp, listener_may_be_closed_by_whom_it_calls);
 	tcase_add_test(tcp, listener_takes_in_what_came_while_it_paused);
 	tcase_add_test(tcp, listener_accepts_a_bounded_number_per_event);
+	tcase_add_test(tcp, listener_may_be_paused_by_whom_it_calls);
 	tcase_add_test(tcp, listener_rests_when_descriptors_are_exhausted);
+	tcase_add_test(tcp, listener_logs_once_that_descriptors_are_exhausted);
 	suite_add_tcase(suite, tcp);
 	tcase_add_checked_fixture(local, setup, teardown);
 	tcase_add_test(local, unix_listener_makes_its_file_and_removes_it);

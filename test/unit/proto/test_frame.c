@@ -39,6 +39,7 @@ START_TEST(frame_judges_the_length)
 	    {{0x7f, 0xff, 0xff, 0xff}, FRAME_MAX_BODY, FRAME_BAD},
 	    {{0x80, 0, 0, 4}, FRAME_MAX_BODY, FRAME_BAD},
 	    {{0xff, 0xff, 0xff, 0xff}, UINT32_MAX, FRAME_OK},
+	    {{0, 0, 0, 3}, UINT32_MAX, FRAME_BAD},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
