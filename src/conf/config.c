@@ -129,6 +129,12 @@ config_find_user(const struct config *config, const char *name)
 	return directory_find_user(config->directory, name);
 }
 
+int
+config_most_iterations(const struct config *config)
+{
+	return directory_most_iterations(config->directory);
+}
+
 const struct credential *
 config_find_credential(const struct config *config, const char *user)
 {

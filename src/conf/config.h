@@ -92,6 +92,10 @@ const struct user_conf *config_find_user(
 const struct credential *config_find_credential(
     const struct config *config, const char *user);
 
+/* The highest iteration count of any SCRAM secret in the auth_file; 0 without
+ * any. */
+int config_most_iterations(const struct config *config);
+
 /* The [peers] entry, or NULL. */
 const struct peer_conf *config_find_peer(const struct config *config, int id);
 

@@ -35,6 +35,7 @@ struct directory {
 	struct table users;
 	struct table peers; /* by id, written in decimal */
 	struct table credentials;
+	int most_iterations; /* of any SCRAM secret among them */
 };
 
 /* ---- tables ------------------------------------------------------------- */
@@ -209,6 +210,13 @@ directory_add_credential(
 	copy->user = mem_strdup(credential->user);
 	copy->secret = mem_strdup(credential->secret);
 	copy->kind = credential->kind;
+	if (copy->kind == SECRET_SCRAM) {
+		int iterations = atoi(strchr(copy->secret, '$') + 1);
+
+		if (iterations > directory->most_iterations) {
+			directory->most_iterations = iterations;
+		}
+	}
 	before = table_put(&directory->credentials, copy->user, copy);
 	credential_free(&before);
 }
@@ -229,6 +237,12 @@ const struct peer_conf *
 directory_find_peer(const struct directory *directory, int id)
 {
 	return table_get(&directory->peers, peer_key(id).text);
+}
+
+int
+directory_most_iterations(const struct directory *directory)
+{
+	return directory->most_iterations;
 }
 
 const struct credential *

@@ -30,6 +30,9 @@ void directory_take_peer(struct directory *directory, struct peer_conf *peer);
 void directory_add_credential(
     struct directory *directory, const struct credential *credential);
 
+/* The highest iteration count of any SCRAM secret; 0 without any. */
+int directory_most_iterations(const struct directory *directory);
+
 /* NULL when there is none. No fallback here: see config_find_database(). */
 const struct database_conf *directory_find_database(
     const struct directory *directory, const char *name);

@@ -265,9 +265,9 @@ answers_sent(struct answers *answers, uint8_t type, bool swallow)
 }
 
 void
-answers_sent_own_query(struct answers *answers)
+answers_sent_own(struct answers *answers, uint8_t type)
 {
-	enum answers_sent result = answers_sent(answers, MSG_QUERY, true);
+	enum answers_sent result = answers_sent(answers, type, true);
 
 	assert(result == ANSWERS_FORWARD);
 }

@@ -59,9 +59,9 @@ enum answers_sent {
 enum answers_sent answers_sent(struct answers *answers, uint8_t type,
     bool swallow) __attribute__((warn_unused_result));
 
-/* A Query of our own is about to be sent; its answers are swallowed. No copy
+/* A message of our own is about to be sent; its answers are swallowed. No copy
  * is on. */
-void answers_sent_own_query(struct answers *answers);
+void answers_sent_own(struct answers *answers, uint8_t type);
 
 /* An empty Query of our own is about to be sent, see answers_needs_probe(). */
 void answers_sent_probe(struct answers *answers);

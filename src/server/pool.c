@@ -260,13 +260,14 @@ pool_find(struct pools *pools, const char *database, const char *user)
 }
 
 static void
-refuse_all(struct pool *pool, const char *sqlstate, const char *text)
+refuse_all(struct pool *pool, enum close_reason reason)
 {
+	const struct close_reason_row *row = close_reason_row(reason);
 	struct error err;
 
-	error_set(&err, sqlstate, "%s", text);
+	error_set(&err, row->sqlstate, "%s", row->text);
 	for (int i = 0; i < POOL_CLASSES; i++) {
-		pool_refuse(pool, (enum pool_class)i, &err);
+		pool_refuse(pool, (enum pool_class)i, reason, &err);
 	}
 }
 
@@ -283,9 +284,7 @@ reconfigure(struct pool *pool, const struct config *old)
 		if (before != NULL) {
 			drop_cluster(pool);
 			pool->conf = NULL;
-			refuse_all(pool, SQLSTATE_ADMIN_SHUTDOWN,
-			    close_reason_row(CLOSE_CLIENT_DATABASE_REMOVED)
-			        ->text);
+			refuse_all(pool, CLOSE_CLIENT_DATABASE_REMOVED);
 		}
 		return;
 	}
@@ -350,8 +349,7 @@ pools_new(struct loop *loop, struct logger *logger, struct resolver *resolver,
 static void
 end_pool(struct pool *pool)
 {
-	refuse_all(pool, SQLSTATE_ADMIN_SHUTDOWN,
-	    close_reason_row(CLOSE_CLIENT_SHUTDOWN)->text);
+	refuse_all(pool, CLOSE_CLIENT_SHUTDOWN);
 	if (pool->cluster != NULL) {
 		drop_cluster(pool);
 	}

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "core/list.h"
+#include "server/close_reason.h"
 
 struct config;
 struct database_conf;
@@ -49,7 +50,8 @@ struct waiter {
 	void (*on_granted)(struct waiter *waiter, struct server *server);
 	/* No longer waiting, for the reason ERR. May be called from anywhere
 	 * but the waiter's own calls. */
-	void (*on_refused)(struct waiter *waiter, const struct error *err);
+	void (*on_refused)(struct waiter *waiter, enum close_reason reason,
+	    const struct error *err);
 };
 
 /* What the outside gets to hear. */

@@ -124,9 +124,9 @@ void pool_serve(struct pool *pool);
 /* Timeouts of waiters and servers, every tick. */
 void pool_tick(struct pool *pool, int64_t now_us);
 
-/* Refuses every waiter of CLASS, with ERR. */
-void pool_refuse(
-    struct pool *pool, enum pool_class class, const struct error *err);
+/* Refuses every waiter of CLASS, for REASON and with ERR. */
+void pool_refuse(struct pool *pool, enum pool_class class,
+    enum close_reason reason, const struct error *err);
 
 /* The slot of NODE; NULL if it has none. */
 struct pool_slot *pool_slot_of(struct pool *pool, const struct node *node);

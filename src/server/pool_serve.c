@@ -211,21 +211,22 @@ pool_forget(struct waiter *waiter)
 }
 
 static void
-refuse(struct waiter *waiter, const struct error *err)
+refuse(struct waiter *waiter, enum close_reason reason, const struct error *err)
 {
 	pool_forget(waiter);
-	waiter->on_refused(waiter, err);
+	waiter->on_refused(waiter, reason, err);
 }
 
 void
-pool_refuse(struct pool *pool, enum pool_class class, const struct error *err)
+pool_refuse(struct pool *pool, enum pool_class class, enum close_reason reason,
+    const struct error *err)
 {
 	struct error copy = *err; /* ERR may be the pool's own and change */
 	struct waiter *waiter;
 
 	while ((waiter = list_first(
 	            &pool->queues[class], struct waiter, link)) != NULL) {
-		refuse(waiter, &copy);
+		refuse(waiter, reason, &copy);
 	}
 }
 
@@ -348,7 +349,8 @@ refuse_if_hopeless(struct pool *pool)
 		}
 	}
 	for (int i = 0; i < POOL_CLASSES; i++) {
-		pool_refuse(pool, (enum pool_class)i, &err);
+		pool_refuse(
+		    pool, (enum pool_class)i, CLOSE_CLIENT_NO_SERVER, &err);
 	}
 	pool->fatal.text[0] = '\0';
 	return true;
@@ -422,7 +424,7 @@ refuse_blocked(
 	    pool->queues[class].count,
 	    (long long)(pool->options.server_unreachable_timeout_us / 1000000),
 	    pool->database);
-	pool_refuse(pool, class, &err);
+	pool_refuse(pool, class, CLOSE_CLIENT_NO_SERVER, &err);
 }
 
 static void
@@ -458,7 +460,7 @@ check_waiters(struct pool *pool, enum pool_class class, int64_t now_us)
 	    (head = list_first(&pool->queues[class], struct waiter, link)) !=
 	        NULL &&
 	    now_us - head->since_us >= timeout_us) {
-		refuse(head, &err);
+		refuse(head, CLOSE_CLIENT_WAIT_TIMEOUT, &err);
 	}
 }
 

@@ -379,7 +379,7 @@ server_drain_on(struct server *server)
 		answers_sent_probe(&server->answers);
 		sent = msg_query(&out, "");
 	} else if (server->status != 'I') {
-		answers_sent_own_query(&server->answers);
+		answers_sent_own(&server->answers, MSG_QUERY);
 		sent = msg_query(&out, "ROLLBACK");
 	} else {
 		become_idle(server);
@@ -438,7 +438,7 @@ server_apply(struct server *server, struct profile *profile)
 		assert(fits); /* a startup packet bounds it */
 		server->applying = profile_ref(profile);
 		server->status = 0;
-		answers_sent_own_query(&server->answers);
+		answers_sent_own(&server->answers, MSG_QUERY);
 		server_update_interest(server, true);
 		(void)server_write(server, buf_bytes(&out), out.length);
 		done = false;

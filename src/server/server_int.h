@@ -40,8 +40,9 @@ struct server {
 	uint32_t skip_bytes; /* of a long frame that concerns nobody */
 	char status;         /* of the last ReadyForQuery; 0: none since */
 	enum server_state state;
-	bool unread; /* the last read filled the buffer: more may wait */
-	bool retire; /* close it when it comes free */
+	bool unread;       /* the last read filled the buffer: more may wait */
+	bool unnamed_left; /* somebody parsed an unnamed statement here */
+	bool retire;       /* close it when it comes free */
 	bool is_settled_once; /* has been idle: a loss is not a login failure */
 	const char *pin;      /* static; why it cannot go to anybody else */
 	struct params params; /* as the server reported them */

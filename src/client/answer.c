@@ -1,0 +1,394 @@
+/*
+ * answer.c - from the server to its client: the way of an answer.
+ *
+ * Headers are scanned in the scratch buffer; what is the client's leaves in as
+ * few writes as it came in reads. Only ReadyForQuery, ParameterStatus and, on
+ * a replica, errors are looked into.
+ *
+ * On a replica the beginning of an answer is held until it is certain that the
+ * request will not have to be sent again: until the first row or the end.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "client/client_int.h"
+#include "core/buf.h"
+#include "core/error.h"
+#include "net/stream.h"
+#include "proto/error_fields.h"
+#include "proto/frame.h"
+#include "server/pool_int.h"
+#include "server/server_int.h"
+
+/* A longer error message is passed on without a look. */
+#define LOOK_MAX (SCRATCH_BYTES - 1)
+
+/* One read's worth of a server's bytes; those from START to AT are the
+ * client's and have not left yet. */
+struct flow {
+	struct server *server;
+	const uint8_t *bytes;
+	size_t size;
+	size_t start;
+	size_t at;
+};
+
+/* What to do after a message. */
+enum next {
+	NEXT_GO_ON,
+	NEXT_STOP
+};
+
+/* Sends what is due, unless it must be held; leaves out the next SKIPPED bytes.
+ * False when the client was closed. */
+static bool
+flow_cut(struct client *client, struct flow *flow, size_t skipped)
+{
+	const uint8_t *bytes = flow->bytes + flow->start;
+	size_t size = flow->at - flow->start;
+
+	flow->at += skipped;
+	flow->start = flow->at;
+	if (size == 0) {
+		return true;
+	}
+	if (client->replay.is_holding) {
+		kept_append(
+		    client_blocks(client), &client->replay.answer, bytes, size);
+		return true;
+	}
+	return client_write(client, bytes, size);
+}
+
+/* The answer has begun in earnest: what was held leaves first. */
+static bool
+let_go(struct client *client)
+{
+	struct kept *answer = &client->replay.answer;
+	bool ok;
+
+	client->replay.is_holding = false;
+	if (answer->length == 0) {
+		return true;
+	}
+	ok = client_write(client, kept_bytes(answer), answer->length);
+	if (ok) {
+		kept_fini(client_blocks(client), answer);
+	}
+	return ok;
+}
+
+/* ---- refusals ------------------------------------------------------------ */
+
+/*
+ * What a replica says when it will not do what the primary might: read-only
+ * transaction, feature or state not available in recovery, a conflict with
+ * recovery, a shutdown; and objects that have not arrived there yet.
+ */
+static bool
+is_refusal(const struct error_fields *fields, bool *is_write, bool *is_loss)
+{
+	static const char *const states[] = {"25006", "0A000", "55000", "40001",
+	    "57P01", "57P02", "57P03", "57P04", "58000", "58030", "58P01",
+	    "42P01", "42703", "42704", "42883", "3F000", "XX001", "XX002"};
+
+	*is_write = strcmp(fields->sqlstate, "25006") == 0;
+	*is_loss = strncmp(fields->sqlstate, "57P", 3) == 0 ||
+	    strcmp(fields->sqlstate, "40001") == 0;
+	for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++) {
+		if (strcmp(fields->sqlstate, states[i]) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* An error from a replica, of which nothing has been passed on. True when the
+ * request was routed again. */
+static bool
+try_replay(
+    struct client *client, struct flow *flow, const uint8_t *body, size_t size)
+{
+	struct replay *replay = &client->replay;
+	struct error_fields fields;
+	bool is_write, is_loss;
+
+	if (error_fields_parse(body, size, &fields) != 0 ||
+	    !is_refusal(&fields, &is_write, &is_loss) ||
+	    client->pass_left > 0) {
+		return false;
+	}
+	if (is_write && replay->has_shape) {
+		router_learn_write(
+		    client->set->router, client->pool, &replay->shape);
+	}
+	log_debug(&client->log, "refused by %s: %s",
+	    flow->server->slot->node->name, fields.message);
+	flow->start = flow->at; /* what was held of it goes nowhere */
+	flow->server->slot->node->counters.replays++;
+	link_replay(client, !is_loss);
+	return true;
+}
+
+/* An error the client gets: what follows from it for routing. */
+static void
+note_error(struct client *client, const uint8_t *body, size_t size)
+{
+	struct error_fields fields;
+
+	if (error_fields_parse(body, size, &fields) != 0) {
+		return;
+	}
+	client->told_fatal =
+	    client->told_fatal || error_fields_is_fatal(&fields);
+	if (client->on_replica && strcmp(fields.sqlstate, "25006") == 0) {
+		client->route.avoids_replicas = true;
+	}
+}
+
+/* ---- messages ------------------------------------------------------------ */
+
+static bool
+is_looked_into(const struct frame *frame)
+{
+	return frame->type == MSG_READY_FOR_QUERY ||
+	    frame->type == MSG_PARAMETER_STATUS ||
+	    frame->type == MSG_ERROR_RESPONSE;
+}
+
+/* May be held back: says nothing yet about what the statement does. */
+static bool
+is_preliminary(uint8_t type)
+{
+	switch (type) {
+	case MSG_PARSE_COMPLETE:
+	case MSG_BIND_COMPLETE:
+	case MSG_CLOSE_COMPLETE:
+	case MSG_ROW_DESCRIPTION:
+	case MSG_PARAMETER_DESCRIPTION:
+	case MSG_NO_DATA:
+	case MSG_NOTICE_RESPONSE:
+	case MSG_PARAMETER_STATUS:
+	case MSG_NOTIFICATION_RESPONSE:
+	case MSG_COPY_OUT_RESPONSE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static enum next
+close_both(
+    struct client *client, struct flow *flow, const char *what, uint8_t type)
+{
+	struct error err;
+
+	error_set(&err, SQLSTATE_PROTOCOL_VIOLATION, "%s 0x%02X", what, type);
+	(void)flow_cut(client, flow, 0);
+	if (flow->server->state != SERVER_CLOSED) {
+		server_close(flow->server, CLOSE_SERVER_OUT_OF_STEP, &err);
+	}
+	return NEXT_STOP;
+}
+
+/* The batch is answered up to here. */
+static void
+end_batch(struct client *client, struct flow *flow)
+{
+	struct node_counters *counters = &flow->server->slot->node->counters;
+
+	if (client->replay.count > 0) {
+		replay_pop(client);
+		counters->reads++;
+		kept_fini(client_blocks(client), &client->begin);
+	} else if (client->wrote) {
+		counters->writes++;
+	}
+	counters->transactions += flow->server->status == 'I' ? 1 : 0;
+}
+
+/* A message of which all bytes are here and that may have to be looked into. */
+static enum next
+take_whole(struct client *client, struct flow *flow, const struct frame *frame,
+    enum answers_seen whose)
+{
+	const uint8_t *body = flow->bytes + flow->at + FRAME_HEADER_BYTES;
+	bool hidden = whose == ANSWERS_SWALLOW;
+
+	switch (frame->type) {
+	case MSG_PARAMETER_STATUS:
+		if (!server_note_parameter(
+		        flow->server, body, frame->body_bytes, &hidden)) {
+			return close_both(client, flow,
+			    "malformed message type", frame->type);
+		}
+		break;
+	case MSG_READY_FOR_QUERY:
+		flow->server->status =
+		    frame->body_bytes == 1 ? (char)body[0] : 0;
+		break;
+	case MSG_ERROR_RESPONSE:
+		if (whose == ANSWERS_SWALLOW) {
+			return close_both(client, flow,
+			    "our own message was refused: type", frame->type);
+		}
+		if (client->replay.is_holding &&
+		    try_replay(client, flow, body, frame->body_bytes)) {
+			return NEXT_STOP;
+		}
+		note_error(client, body, frame->body_bytes);
+		break;
+	default:
+		break;
+	}
+	if (hidden) {
+		return flow_cut(client, flow, frame_bytes(frame)) ? NEXT_GO_ON
+		                                                  : NEXT_STOP;
+	}
+	if (client->replay.is_holding && !is_preliminary(frame->type) &&
+	    !let_go(client)) {
+		return NEXT_STOP;
+	}
+	flow->at += frame_bytes(frame);
+	if (frame->type == MSG_READY_FOR_QUERY) {
+		/* What is due leaves before the next answer may be held. */
+		if (client->replay.count > 1 && !flow_cut(client, flow, 0)) {
+			return NEXT_STOP;
+		}
+		end_batch(client, flow);
+	}
+	return NEXT_GO_ON;
+}
+
+/* A message whose body nobody looks into, of which HERE bytes are here. */
+static enum next
+take_part(struct client *client, struct flow *flow, const struct frame *frame,
+    enum answers_seen whose)
+{
+	size_t here = flow->size - flow->at;
+	size_t n = here < frame_bytes(frame) ? here : frame_bytes(frame);
+
+	client->answer_left = (uint32_t)(frame_bytes(frame) - n);
+	client->swallows_rest = whose == ANSWERS_SWALLOW;
+	if (whose == ANSWERS_SWALLOW) {
+		return flow_cut(client, flow, n) ? NEXT_GO_ON : NEXT_STOP;
+	}
+	if (client->replay.is_holding && !is_preliminary(frame->type) &&
+	    !let_go(client)) {
+		return NEXT_STOP;
+	}
+	flow->at += n;
+	return NEXT_GO_ON;
+}
+
+/* Answers of our own whose turn has come. */
+static bool
+put_invented(struct client *client, struct flow *flow)
+{
+	struct answers *answers = &flow->server->answers;
+	struct buf out = {0};
+	bool ok = true;
+
+	if (answers->invented.count == 0) {
+		return true;
+	}
+	if (answers_take_invented(answers, &out)) {
+		ok = flow_cut(client, flow, 0) &&
+		    client_write(client, buf_bytes(&out), out.length);
+	}
+	buf_fini(&out);
+	return ok;
+}
+
+static enum next
+take_rest(struct client *client, struct flow *flow)
+{
+	size_t here = flow->size - flow->at;
+	size_t n = here < client->answer_left ? here : client->answer_left;
+
+	client->answer_left -= (uint32_t)n;
+	if (client->swallows_rest) {
+		return flow_cut(client, flow, n) ? NEXT_GO_ON : NEXT_STOP;
+	}
+	flow->at += n;
+	return NEXT_GO_ON;
+}
+
+static enum next
+take_message(struct client *client, struct flow *flow)
+{
+	struct frame frame;
+	enum frame_result result;
+	enum answers_seen whose;
+	size_t here = flow->size - flow->at;
+	enum next next;
+
+	if (client->answer_left > 0) {
+		return take_rest(client, flow);
+	}
+	result =
+	    frame_parse(flow->bytes + flow->at, here, FRAME_MAX_BODY, &frame);
+	if (result == FRAME_PARTIAL) {
+		return NEXT_STOP;
+	}
+	if (result == FRAME_BAD) {
+		return close_both(client, flow,
+		    "invalid length from the server: type",
+		    flow->bytes[flow->at]);
+	}
+	if (is_looked_into(&frame) && frame_bytes(&frame) > here &&
+	    frame_bytes(&frame) <= LOOK_MAX) {
+		return NEXT_STOP;
+	}
+	whose = answers_seen(&flow->server->answers, frame.type);
+	if (whose == ANSWERS_UNEXPECTED) {
+		return close_both(client, flow,
+		    "unexpected message from the server: type", frame.type);
+	}
+	if (whose == ANSWERS_CLIENT_FAULT) {
+		return close_both(client, flow,
+		    "unexpected message during COPY from stdin, answer",
+		    frame.type);
+	}
+	next = frame_bytes(&frame) <= here
+	    ? take_whole(client, flow, &frame, whose)
+	    : take_part(client, flow, &frame, whose);
+	if (next == NEXT_GO_ON && client->answer_left == 0 &&
+	    !put_invented(client, flow)) {
+		return NEXT_STOP;
+	}
+	return next;
+}
+
+static bool
+still_linked(const struct client *client, const struct flow *flow)
+{
+	return client->state == CLIENT_ACTIVE && client->server == flow->server;
+}
+
+void
+answer_on_readable(void *holder)
+{
+	struct client *client = holder;
+	struct flow flow = {.server = client->server};
+	uint8_t *bytes;
+	size_t keep;
+
+	if (!server_read(flow.server, client, &bytes, &flow.size)) {
+		return;
+	}
+	flow.bytes = bytes;
+	while (flow.at < flow.size && still_linked(client, &flow) &&
+	    take_message(client, &flow) == NEXT_GO_ON) {
+		/* and the next */
+	}
+	if (still_linked(client, &flow)) {
+		(void)flow_cut(client, &flow, 0);
+	}
+	keep = flow.size - flow.at;
+	server_read_done(flow.server, client, bytes + flow.at, keep);
+	if (still_linked(client, &flow)) {
+		link_end_if_done(client);
+	}
+	client_update_interest(client);
+}

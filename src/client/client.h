@@ -1,0 +1,68 @@
+/*
+ * client.h - the clients of this process: who is connected, and what for.
+ */
+#ifndef CLIENT_CLIENT_H
+#define CLIENT_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "server/close_reason.h"
+
+struct address;
+struct buf;
+struct client;
+struct clients;
+struct config;
+struct error;
+struct logger;
+struct loop;
+struct pools;
+struct router;
+struct stream_transport;
+
+/* The console, which lies in a room below this one. */
+struct console_ops {
+	/*
+	 * CLIENT sent the simple query SQL. The answer, without ReadyForQuery,
+	 * is appended to OUT. False: the connection is to be closed after it.
+	 */
+	bool (*on_query)(void *context, struct client *client, const char *sql,
+	    struct buf *out);
+	void *context;
+};
+
+/* Returns the set of clients. Everything given is borrowed and outlives it;
+ * CONFIG is referenced. */
+struct clients *clients_new(struct loop *loop, struct logger *logger,
+    struct pools *pools, struct router *router, struct config *config,
+    const struct console_ops *console);
+
+/* Closes every client and frees all. */
+void clients_free(struct clients **clients);
+
+/* From now on CONFIG. */
+void clients_configure(struct clients *clients, struct config *config);
+
+/* Takes over FD, a new connection from PEER. */
+void clients_accept(
+    struct clients *clients, int fd, const struct address *peer);
+
+/* As clients_accept(), over TRANSPORT; returns the client. For tests. */
+struct client *clients_accept_over(struct clients *clients,
+    const struct stream_transport *transport, void *context,
+    const struct address *peer);
+
+/* Those that logged in or are about to, the console's included. */
+size_t clients_count(const struct clients *clients);
+
+/* Those that use the pools, not the console. */
+size_t clients_count_pooled(const struct clients *clients);
+
+/* Ends CLIENT, telling it REASON and DETAIL (may be NULL) where a message can
+ * still be inserted. Idempotent. */
+void client_close(struct client *client, enum close_reason reason,
+    const struct error *detail);
+
+#endif

@@ -1,0 +1,232 @@
+/*
+ * client_int.h - the inside of a client, for this room and for the console.
+ */
+#ifndef CLIENT_CLIENT_INT_H
+#define CLIENT_CLIENT_INT_H
+
+#include "client/client.h"
+#include "core/blocks.h"
+#include "core/hash.h"
+#include "core/list.h"
+#include "core/log.h"
+#include "net/address.h"
+#include "net/loop.h"
+#include "route/router.h"
+#include "server/pool.h"
+#include "sql/catalogue.h"
+
+struct effect_scan;
+struct login;
+struct server;
+struct stream;
+
+/*
+ *   STARTUP --> PASSWORD --> WELCOME --> IDLE <--> WAITING
+ *      |           |                      ^ |         |
+ *      |           +----------------------+ +-> ACTIVE <
+ *      +--> CONSOLE                              |
+ *   any -> CLOSED                  IDLE <--------+
+ *
+ *   STARTUP   its first packets are read
+ *   PASSWORD  a password was asked for
+ *   WELCOME   a server must say what the client's settings come out as
+ *   IDLE      no server; what has arrived of a batch is kept in .held
+ *   WAITING   .held has a batch and its route is decided: in a pool's queue
+ *   ACTIVE    .server is its own until it is released
+ *   CONSOLE   talks to the console
+ */
+enum client_state {
+	CLIENT_STARTUP,
+	CLIENT_PASSWORD,
+	CLIENT_WELCOME,
+	CLIENT_IDLE,
+	CLIENT_WAITING,
+	CLIENT_ACTIVE,
+	CLIENT_CONSOLE,
+	CLIENT_CLOSED
+};
+
+/* Batches under way on a replica at a time; more wait. */
+#define REPLAY_BATCHES_MAX 8
+
+/* What a batch is, see batch.h. */
+struct batch {
+	size_t bytes;          /* up to and with what ends it */
+	bool is_complete;      /* ended by Sync, or a Query or FunctionCall */
+	bool is_read;          /* may run alone on a replica */
+	bool is_empty;         /* nothing in it that a server must answer */
+	bool begins_read_only; /* a single BEGIN READ ONLY, nothing else */
+	bool is_read_transaction; /* BEGIN READ ONLY, then reads */
+	bool has_parse;           /* of an unnamed statement */
+	bool leaves_unnamed;      /* has parsed one that it did not use */
+	uint8_t syncs;            /* how many ReadyForQuery it earns: 0 or 1 */
+	const char *pin;          /* static; why its server cannot be shared */
+	struct hash128 shape;     /* of its first statement */
+	bool has_shape;
+};
+
+/* Requests sent to a replica whose answers have not begun: sent again, to
+ * another node, when they are refused or the replica is lost. */
+struct replay {
+	struct kept bytes;                  /* of all batches, in order */
+	uint32_t sizes[REPLAY_BATCHES_MAX]; /* of each; .count of them */
+	uint8_t count;
+	uint8_t attempts;     /* replicas tried for the oldest */
+	bool is_holding;      /* nothing of the oldest's answer passed on */
+	struct hash128 shape; /* of the oldest's statement */
+	bool has_shape;
+	struct kept answer; /* the beginning of that answer, held */
+};
+
+struct client {
+	struct list_link link; /* in set->by_state[state] */
+	struct clients *set;   /* borrowed; outlives its clients */
+	struct stream *stream; /* owned; NULL once closed */
+	enum client_state state;
+	struct login *login;     /* owned; until IDLE */
+	struct pool *pool;       /* borrowed; outlives clients */
+	struct profile *profile; /* shared; the settings it came with */
+	struct server *server;   /* borrowed; set in ACTIVE, and in WELCOME
+	                            while it applies; points back */
+	struct waiter waiter;
+	struct kept held;    /* arrived, not yet passed on */
+	size_t held_scanned; /* of .held, whole frames without an end */
+	struct kept begin;   /* BEGIN READ ONLY, answered but not sent yet */
+	struct replay replay;
+	struct batch batch;       /* of the beginning of .held, in WAITING */
+	struct effect_scan *scan; /* owned; while a long text streams */
+	struct router_state route;
+	uint32_t pass_left;   /* of a message to the server, still to come */
+	uint32_t answer_left; /* of a message to the client, still to come */
+	bool drops_rest;      /* the pass_left bytes go to nobody */
+	bool swallows_rest;   /* the answer_left bytes go to nobody */
+	bool has_batch;       /* .batch is valid, for WAITING and apply */
+	bool on_replica;      /* .server is one, and .replay may be needed */
+	bool unnamed_open;    /* parsed an unnamed statement, not used yet */
+	bool unnamed_own;     /* .server's unnamed statement is its own */
+	bool wrote;           /* what .server did for it may be a write */
+	bool told_fatal;      /* a server's FATAL was passed on */
+	bool replay_pending;  /* .replay goes in front of .held */
+	bool std_strings;     /* as it was told at login */
+	bool unsafe_encoding;
+	bool is_admin;
+	bool has_unix_owner; /* came over the Unix socket as our own uid */
+	const char *pin;     /* static; why it keeps its server */
+	char *user;          /* owned; as it logged in; NULL before */
+	char *database;      /* owned */
+	struct address peer;
+	uint64_t id;
+	uint8_t key[8];     /* its own cancel key */
+	UT_hash_handle hh;  /* in set->by_key, once welcomed */
+	int64_t connect_us; /* loop time */
+	int64_t request_us; /* of the batch under way */
+	struct ready ready; /* .held is to be looked at again */
+	struct log_source log;
+	struct grave grave;
+};
+
+struct clients {
+	struct list by_state[CLIENT_CLOSED];
+	size_t count;          /* in all of them */
+	struct client *by_key; /* of the welcomed */
+	struct loop *loop;
+	struct logger *logger;
+	struct pools *pools;
+	struct router *router;
+	struct config *config;       /* shared */
+	struct catalogue *catalogue; /* owned */
+	struct console_ops console;
+	struct timer tick;
+	uint64_t last_id;
+	struct log_source log;
+};
+
+/* What has arrived but cannot be passed on may be this much; then reading
+ * stops. */
+#define HELD_MAX SCRATCH_BYTES
+
+/* ---- client.c ------------------------------------------------------------ */
+
+/* State and membership change together. */
+void client_set_state(struct client *client, enum client_state state);
+
+/* Derives what the loop watches for the client and its server. */
+void client_update_interest(struct client *client);
+
+/* Sends bytes of our own or a server's. May close CLIENT: then false. */
+bool client_write(struct client *client, const void *bytes, size_t size);
+
+struct blocks *client_blocks(const struct client *client);
+bool client_is_open(const struct client *client);
+const char *client_state_name(enum client_state state);
+
+/* ---- login.c ------------------------------------------------------------- */
+
+/* Takes what it can of SIZE bytes before the login is over; returns how many
+ * bytes were used. May close CLIENT. */
+size_t login_take(struct client *client, uint8_t *bytes, size_t size);
+void login_free(struct login **login);
+
+/* ---- console.c ----------------------------------------------------------- */
+
+size_t console_take(struct client *client, const uint8_t *bytes, size_t size);
+
+/* ---- request.c ----------------------------------------------------------- */
+
+/* Takes what it can of SIZE bytes of messages after login: passes them on, or
+ * decides that they must wait. Returns how many were used. May close CLIENT. */
+size_t request_take(struct client *client, const uint8_t *bytes, size_t size);
+
+/* ---- answer.c ------------------------------------------------------------ */
+
+/* The client's server has bytes. May close both. */
+void answer_on_readable(void *holder);
+
+/* ---- link.c -------------------------------------------------------------- */
+
+/*
+ * .batch needs a server. True: the client has one that is ready for it. False:
+ * it waits, for a server or for its settings to be applied, or was closed; the
+ * bytes stay with the caller, who keeps them in .held.
+ */
+bool link_take(struct client *client) __attribute__((warn_unused_result));
+
+/* The client's link ends if everything is answered. */
+void link_end_if_done(struct client *client);
+
+/* The replica refused or was lost: all that is in .replay is routed again, the
+ * oldest batch TO_PRIMARY. A server still held is left to drain. */
+void link_replay(struct client *client, bool to_primary);
+
+/* Puts what is to be replayed in front of .held. */
+void link_restore(struct client *client);
+
+/* The client keeps its server from now on, for REASON (static). */
+void link_pin(struct client *client, const char *reason);
+
+/* Leaves the server for good; for client_close(). */
+void link_cut(struct client *client);
+
+/* For a cancel request: cancels what CLIENT does now. */
+void link_cancel(struct client *client);
+
+/* For the waiter that is in every client. */
+void link_on_granted(struct waiter *waiter, struct server *server);
+void link_on_refused(
+    struct waiter *waiter, enum close_reason reason, const struct error *err);
+
+/* Begins to wait for a server that can say what the settings come out as. */
+void link_ask_welcome(struct client *client);
+
+/* ---- replay.c ------------------------------------------------------------ */
+
+void replay_add(struct client *client, const void *bytes, size_t size,
+    const struct batch *batch);
+/* The oldest batch is answered. */
+void replay_pop(struct client *client);
+void replay_fini(struct client *client);
+
+/* login.c: the server SERVER answered for the settings, or ERR says why not. */
+void login_on_welcome(struct client *client, const struct error *err);
+
+#endif

@@ -1,0 +1,365 @@
+/*
+ * link.c - a client and its server: how they come together, and part.
+ *
+ * A link begins with a batch that needs a server and ends when everything is
+ * answered outside a transaction. Until then nobody else can have the server;
+ * a server that cannot be vouched for is closed, not shared.
+ */
+#include <assert.h>
+
+#include "client/client_int.h"
+#include "conf/settings.h"
+#include "core/buf.h"
+#include "core/error.h"
+#include "net/stream.h"
+#include "proto/msg.h"
+#include "server/cancel.h"
+#include "server/pool_int.h"
+#include "server/server_int.h"
+
+/* A read is tried on so many replicas before it goes to the primary. */
+#define ATTEMPTS_MAX 3
+
+static void on_server_drained(void *holder);
+static void on_applied(void *holder, const struct error *err);
+static void on_lost(void *holder, const struct error *err);
+
+static const struct server_holder holder_ops = {
+    answer_on_readable, on_server_drained, on_applied, on_lost};
+
+static void
+run_later(struct client *client)
+{
+	loop_ready(client->set->loop, &client->ready);
+}
+
+static void
+on_server_drained(void *holder)
+{
+	struct client *client = holder;
+
+	if (client->held.length > 0) {
+		run_later(client);
+	}
+	client_update_interest(client);
+}
+
+void
+link_pin(struct client *client, const char *reason)
+{
+	if (client->pin != NULL || client->server == NULL) {
+		return;
+	}
+	if (client->on_replica) {
+		/* Kept for this transaction; nobody else gets it after. */
+		server_pin(client->server, reason);
+		return;
+	}
+	client->pin = reason;
+	server_pin(client->server, reason);
+	log_debug(&client->log, "keeps its server: %s", reason);
+}
+
+/* ---- coming together ----------------------------------------------------- */
+
+/* SERVER is the client's. True when it is ready to be sent to. */
+static bool
+begin_link(struct client *client, struct server *server)
+{
+	struct pool *pool = client->pool;
+
+	client->server = server;
+	client->on_replica =
+	    cluster_is_replica(pool->cluster, server->slot->node);
+	client->unnamed_own = false;
+	client->wrote = false;
+	client->request_us = loop_now_us(client->set->loop);
+	server_hold(server, &holder_ops, client);
+	if (!server_apply(server, client->profile)) {
+		return false;
+	}
+	if (pool->options.mode == POOL_MODE_SESSION) {
+		link_pin(client, "session pooling");
+	}
+	return true;
+}
+
+bool
+link_take(struct client *client)
+{
+	struct server *server;
+
+	client->has_batch = true;
+	server = pool_take(client->pool, client->waiter.class, client->profile);
+	if (server == NULL) {
+		client_set_state(client, CLIENT_WAITING);
+		client->request_us = loop_now_us(client->set->loop);
+		pool_wait(client->pool, &client->waiter, client->waiter.class);
+		return false;
+	}
+	client_set_state(client, CLIENT_ACTIVE);
+	return begin_link(client, server);
+}
+
+void
+link_on_granted(struct waiter *waiter, struct server *server)
+{
+	struct client *client = list_entry(waiter, struct client, waiter);
+
+	if (client->state == CLIENT_WELCOME) {
+		client->server = server;
+		server_hold(server, &holder_ops, client);
+		if (server_apply(server, client->profile)) {
+			on_applied(client, NULL);
+		}
+		return;
+	}
+	assert(client->state == CLIENT_WAITING);
+	client_set_state(client, CLIENT_ACTIVE);
+	if (begin_link(client, server)) {
+		run_later(client);
+	}
+	client_update_interest(client);
+}
+
+void
+link_on_refused(
+    struct waiter *waiter, enum close_reason reason, const struct error *err)
+{
+	client_close(list_entry(waiter, struct client, waiter), reason, err);
+}
+
+static void
+on_applied(void *holder, const struct error *err)
+{
+	struct client *client = holder;
+
+	if (err != NULL) {
+		client->server = NULL;
+		if (client->state == CLIENT_WELCOME) {
+			login_on_welcome(client, err);
+		} else {
+			client_close(client, CLOSE_CLIENT_SETTINGS, err);
+		}
+		return;
+	}
+	if (client->state == CLIENT_WELCOME) {
+		struct server *server = client->server;
+
+		pool_set_welcome(client->pool, server);
+		client->server = NULL;
+		server_release(server);
+		login_on_welcome(client, NULL);
+		return;
+	}
+	if (client->pool->options.mode == POOL_MODE_SESSION) {
+		link_pin(client, "session pooling");
+	}
+	run_later(client);
+	client_update_interest(client);
+}
+
+void
+link_ask_welcome(struct client *client)
+{
+	struct server *server =
+	    pool_take(client->pool, POOL_ANY, client->profile);
+
+	client_set_state(client, CLIENT_WELCOME);
+	if (server != NULL) {
+		link_on_granted(&client->waiter, server);
+	} else {
+		pool_wait(client->pool, &client->waiter, POOL_ANY);
+	}
+}
+
+/* ---- parting ------------------------------------------------------------- */
+
+static void
+end_link(struct client *client)
+{
+	struct server *server = client->server;
+
+	client->server = NULL;
+	client->on_replica = false;
+	client->replay.attempts = 0;
+	if (client->wrote) {
+		router_wrote(client->set->router, &client->route);
+	}
+	client_set_state(client, CLIENT_IDLE);
+	if (server->pin != NULL) {
+		server_drop(server, CLOSE_SERVER_SESSION_OVER);
+	} else {
+		server_release(server);
+	}
+	if (client->held.length > 0) {
+		run_later(client);
+	}
+}
+
+/* A copy failed in a way that leaves open what still comes: ask. */
+static void
+send_probe(struct server *server)
+{
+	struct buf out = {0};
+	bool fits = msg_query(&out, "");
+
+	assert(fits);
+	answers_sent_probe(&server->answers);
+	server->status = 0;
+	(void)server_write(server, buf_bytes(&out), out.length);
+	buf_fini(&out);
+}
+
+/* What was used in ways we do not follow, but only on a replica, is given up
+ * at the end of its transaction. */
+static bool
+may_drop(const struct client *client)
+{
+	const struct server *server = client->server;
+
+	return client->on_replica && client->pin == NULL &&
+	    server->pin != NULL && server->status == 'I' &&
+	    answers_is_settled(&server->answers);
+}
+
+void
+link_end_if_done(struct client *client)
+{
+	struct server *server = client->server;
+
+	if (client->state != CLIENT_ACTIVE || client->has_batch ||
+	    client->pass_left > 0 || client->answer_left > 0 ||
+	    client->replay.count > 0) {
+		return;
+	}
+	if (server->applying == NULL && server->status == 'I' &&
+	    answers_is_settled(&server->answers) &&
+	    answers_needs_probe(&server->answers)) {
+		send_probe(server);
+		return;
+	}
+	if (!server_is_releasable(server) && !may_drop(client)) {
+		return;
+	}
+	if (client->unnamed_open && !client->on_replica) {
+		link_pin(client, "unnamed statement");
+		return;
+	}
+	end_link(client);
+}
+
+void
+link_cut(struct client *client)
+{
+	struct server *server = client->server;
+
+	if (server == NULL) {
+		return;
+	}
+	client->server = NULL;
+	if (server_is_releasable(server) && client->pass_left == 0 &&
+	    !client->unnamed_open) {
+		server_release(server);
+		return;
+	}
+	if (server->pin != NULL && server->status == 'I' &&
+	    answers_is_settled(&server->answers)) {
+		server_drop(server, CLOSE_SERVER_SESSION_OVER);
+		return;
+	}
+	if (server->answers.count > 0) {
+		cancel_send(server);
+	}
+	server_drop(server, CLOSE_SERVER_CLIENT_LEFT);
+}
+
+/* ---- again --------------------------------------------------------------- */
+
+void
+link_restore(struct client *client)
+{
+	struct blocks *blocks = client_blocks(client);
+	struct kept rest = client->held;
+
+	if (!client->replay_pending) {
+		return;
+	}
+	client->replay_pending = false;
+	client->held = client->replay.bytes;
+	client->replay.bytes = (struct kept){0};
+	kept_append(blocks, &client->held, kept_bytes(&rest), rest.length);
+	kept_fini(blocks, &rest);
+	client->held_scanned = 0;
+	replay_fini(client);
+}
+
+void
+link_replay(struct client *client, bool to_primary)
+{
+	struct server *server = client->server;
+
+	log_debug(&client->log, "read repeated %s",
+	    to_primary ? "on the primary" : "elsewhere");
+	router_counters(client->set->router)->replays++;
+	client->replay.attempts++;
+	client->replay.is_holding = false;
+	kept_fini(client_blocks(client), &client->replay.answer);
+	client->route.primary_once =
+	    to_primary || client->replay.attempts >= ATTEMPTS_MAX;
+	client->server = NULL;
+	client->on_replica = false;
+	client->has_batch = false;
+	client->unnamed_open = false;
+	client->replay_pending = true;
+	client_set_state(client, CLIENT_IDLE);
+	if (server != NULL) {
+		server_abandon(server);
+	}
+	run_later(client);
+}
+
+/* The server went before it got anything of the batch: nothing has happened,
+ * another will do. */
+static void
+route_again(struct client *client)
+{
+	client->has_batch = false;
+	client->on_replica = false;
+	client_set_state(client, CLIENT_IDLE);
+	run_later(client);
+}
+
+static void
+on_lost(void *holder, const struct error *err)
+{
+	struct client *client = holder;
+
+	client->server = NULL;
+	if (client->state == CLIENT_WELCOME) {
+		login_on_welcome(client, err);
+		return;
+	}
+	assert(client->state == CLIENT_ACTIVE);
+	if (client->has_batch) {
+		route_again(client);
+		return;
+	}
+	if (client->replay.count > 0 && client->replay.is_holding &&
+	    client->pass_left == 0) {
+		link_replay(client, false);
+		return;
+	}
+	client_close(client, CLOSE_CLIENT_SERVER_LOST, err);
+}
+
+/* ---- cancel -------------------------------------------------------------- */
+
+void
+link_cancel(struct client *client)
+{
+	if (client->state == CLIENT_ACTIVE && client->server != NULL &&
+	    client->server->answers.count > 0) {
+		cancel_send(client->server);
+	}
+}
