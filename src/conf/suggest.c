@@ -64,14 +64,19 @@ suggestion_consider(struct suggestion *suggestion, const char *known)
 {
 	size_t wanted_size = strnlen(suggestion->wanted, NAME_MAX_BYTES + 1);
 	size_t known_size = strnlen(known, NAME_MAX_BYTES + 1);
+	size_t allowed = (known_size + 2) / 3;
 	size_t distance = 0;
 
 	if (wanted_size > NAME_MAX_BYTES || known_size > NAME_MAX_BYTES) {
 		return;
 	}
+	if (wanted_size > known_size + allowed ||
+	    known_size > wanted_size + allowed) {
+		return; /* the difference in length alone is too much */
+	}
 	distance =
 	    edit_distance(suggestion->wanted, wanted_size, known, known_size);
-	if (distance > (known_size + 2) / 3) {
+	if (distance > allowed) {
 		return;
 	}
 	if (suggestion->best == NULL || distance < suggestion->distance) {

@@ -198,8 +198,8 @@ upper_bound(const struct setting *row)
 	if (row->max != 0) {
 		return row->max;
 	}
-	/* A year is as good as never, and sums of times cannot overflow. */
-	return row->type == TYPE_DURATION ? 366 * 86400 * SECOND_US : INT_MAX;
+	/* People write 999999999 for never; sums of times cannot overflow. */
+	return row->type == TYPE_DURATION ? 36525 * 86400 * SECOND_US : INT_MAX;
 }
 
 /* A value that cannot be right because somebody wrote a comment behind it. */

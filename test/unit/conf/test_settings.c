@@ -56,9 +56,9 @@ static const struct value_case {
     {"server_idle_timeout", "7us", "0.000007"},
     {"server_idle_timeout", "2h", "7200"},
     {"server_idle_timeout", "1d", "86400"},
-    {"server_idle_timeout", "31622400", "31622400"},
-    {"server_idle_timeout", "31622401",
-        "!server_idle_timeout = 31622401: out of range 0 to 31622400 seconds"},
+    {"server_idle_timeout", "3155760000", "3155760000"},
+    {"server_idle_timeout", "3155760001",
+        "!server_idle_timeout = 3155760001: out of range 0 to 3155760000 seconds"},
     {"server_idle_timeout", "9223372036854775807",
         "!server_idle_timeout = 9223372036854775807: not a time: seconds, or "
         "a number with us, ms, s, min, h or d"},
