@@ -1,0 +1,65 @@
+/*
+ * instance.h - one running pgweir: everything a signal or a console command can
+ * reach.
+ */
+#ifndef ADMIN_INSTANCE_H
+#define ADMIN_INSTANCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct config;
+struct error;
+struct instance;
+struct logger;
+
+/* How the process was started; strings are borrowed and outlive it. */
+struct instance_options {
+	const char *source; /* the configuration's file, or connection string */
+	bool is_connstr;
+	bool is_quiet; /* nothing to stderr */
+	int verbosity; /* number of -v */
+};
+
+enum shutdown_mode {
+	SHUTDOWN_NOW,
+	SHUTDOWN_WAIT_FOR_SERVERS, /* until no server is in use */
+	SHUTDOWN_WAIT_FOR_CLIENTS  /* until every client has left */
+};
+
+/* Returns an instance under CONFIG, of which it takes a reference; NULL and
+ * ERR. LOGGER is borrowed. */
+struct instance *instance_new(struct logger *logger, struct config *config,
+    const struct instance_options *options, struct error *err);
+
+/* Closes everything. */
+void instance_free(struct instance **instance);
+
+/* Opens what the configuration says to listen on. */
+int instance_listen(struct instance *instance, struct error *err)
+    __attribute__((warn_unused_result));
+
+/* Runs until it is shut down. */
+void instance_run(struct instance *instance);
+
+/* Reads the configuration again. -1, and everything as it was: the reasons are
+ * in the log. */
+int instance_reload(struct instance *instance);
+
+/* Changes one setting until the next reload; -1 and ERR. */
+int instance_set(struct instance *instance, const char *key, const char *value,
+    struct error *err) __attribute__((warn_unused_result));
+
+/* Stops listening and ends as MODE says. A second call ends at once. */
+void instance_shutdown(struct instance *instance, enum shutdown_mode mode);
+
+/* Hands out no servers any more, and again. */
+void instance_pause(struct instance *instance);
+void instance_resume(struct instance *instance);
+
+/* Applies the configuration's log settings to LOGGER. */
+int instance_configure_log(struct logger *logger, const struct config *config,
+    const struct instance_options *options, struct error *err)
+    __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,35 @@
+/* process.h - what a daemon owes its system: user, pid file, terminal. */
+#ifndef ADMIN_PROCESS_H
+#define ADMIN_PROCESS_H
+
+#include <stdbool.h>
+
+struct error;
+
+/*
+ * Becomes USER if the process is root; does nothing if it is not, or is USER
+ * already. USER NULL or "" as root: -1 and ERR, which says how to start it.
+ */
+int process_drop_root(const char *user, struct error *err)
+    __attribute__((warn_unused_result));
+
+/* Gives the file at PATH, if there is one, to USER. For what root has opened
+ * and the process must open again later. */
+void process_give_file(const char *path, const char *user);
+
+/* Goes to the background, away from the terminal. -1 and ERR. */
+int process_daemonise(struct error *err) __attribute__((warn_unused_result));
+
+/* Opens and locks the pid file at PATH; *FD is then the caller's. -1 and ERR,
+ * when another process holds it for instance. */
+int process_open_pidfile(const char *path, int *fd, struct error *err)
+    __attribute__((warn_unused_result));
+
+/* Writes our pid into FD. */
+int process_write_pid(int fd, struct error *err)
+    __attribute__((warn_unused_result));
+
+/* As many open files as the system allows us. */
+void process_raise_limits(void);
+
+#endif
