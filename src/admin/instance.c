@@ -374,7 +374,8 @@ instance_new(struct logger *logger, struct config *config,
 		goto failed;
 	}
 	instance->nodes = node_set_new();
-	instance->monitor = monitor_new(instance->loop, logger, &monitor);
+	instance->monitor =
+	    monitor_new(instance->loop, instance->resolver, logger, &monitor);
 	instance->router = router_new(instance->monitor);
 	instance->pools = pools_new(instance->loop, logger, instance->resolver,
 	    instance->nodes, config, &events);
