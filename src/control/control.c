@@ -156,6 +156,11 @@ set_from_libpq(struct error *err, const char *text, const char *fallback)
 	if (at != NULL) {
 		memcpy(sqlstate, at, 5);
 		text = at + 7;
+	} else if (strncmp(text, "connection to server", 20) == 0 &&
+	    (at = strstr(text, " failed: ")) != NULL) {
+		/* Who tells of it knows to which server. */
+		text = at + 9;
+		at = NULL;
 	}
 	error_set(err, at != NULL ? sqlstate : fallback, "%.*s",
 	    (int)strcspn(text, "\n"), text);

@@ -363,6 +363,11 @@ cluster_next_candidate(struct cluster *cluster)
 	return NULL;
 }
 
+/*
+ * A replica that may still follow an old primary is not read from: it would
+ * show a history that is not ours. Where only its control file can be read,
+ * that means waiting for its next restartpoint after a promotion.
+ */
 static bool
 is_replica(const struct cluster *cluster, const struct member *member)
 {
@@ -371,7 +376,7 @@ is_replica(const struct cluster *cluster, const struct member *member)
 
 	return node->role == NODE_REPLICA && node->health == NODE_UP &&
 	    !member->is_foreign &&
-	    !(node->timeline_is_certain && primary != NULL &&
+	    !(node->timeline != 0 && primary != NULL &&
 	        primary->timeline != 0 && node->timeline != primary->timeline);
 }
 

@@ -60,8 +60,12 @@ struct node *cluster_last_primary(const struct cluster *cluster);
  * unknown, not down), in turn; NULL if there is none. */
 struct node *cluster_next_candidate(struct cluster *cluster);
 
-/* A replica that is up, of the same system, and not certainly on another
- * timeline than the primary. */
+/*
+ * A replica that is up, of the same system, and not seen on another timeline
+ * than the primary. After a promotion a replica is seen on the new timeline at
+ * once if the monitor's user may read pg_stat_wal_receiver (pg_read_all_stats,
+ * pg_monitor), else after its next restartpoint (checkpoint_timeout).
+ */
 bool cluster_is_replica(const struct cluster *cluster, const struct node *node);
 
 /* Narrows the choice further (lag, fence, pool state); false: not this one. */

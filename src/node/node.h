@@ -56,7 +56,7 @@ struct node {
 	int64_t started_us; /* postmaster start, since 1970; 0: unknown */
 	uint32_t timeline;  /* 0: unknown */
 	/* False for a replica's word out of its control file, which may be
-	 * older than what it follows. */
+	 * older than what it follows (until its next restartpoint). */
 	bool timeline_is_certain;
 
 	/* Insert position of a primary, replay position of a replica. Void (not

@@ -353,17 +353,30 @@ START_TEST(cluster_reads_only_from_good_replicas)
 }
 END_TEST
 
-START_TEST(cluster_trusts_a_replica_whose_timeline_is_only_a_guess)
+START_TEST(cluster_waits_until_a_replica_is_seen_on_the_new_timeline)
 {
 	struct node_report report = {.role = NODE_REPLICA,
 	    .system_identifier = 7,
-	    .started_us = 11,
+	    .started_us = 99, /* restarted, so its control file counts */
 	    .timeline = 1};
 
 	make_two_replicas();
-	report.started_us = 99; /* restarted, so the guess counts */
 	node_report_answer(nodes[1], &report, 3);
-	ck_assert_uint_eq(nodes[1]->timeline, 1);
+	ck_assert(!cluster_is_replica(cluster, nodes[1]));
+	report.timeline = 2;
+	node_report_answer(nodes[1], &report, 4);
+	ck_assert(cluster_is_replica(cluster, nodes[1]));
+}
+END_TEST
+
+START_TEST(cluster_reads_from_replicas_of_unknown_timeline)
+{
+	struct node_report report = {
+	    .role = NODE_REPLICA, .system_identifier = 7, .started_us = 99};
+
+	make_two_replicas();
+	node_report_answer(nodes[1], &report, 3);
+	ck_assert_uint_eq(nodes[1]->timeline, 0);
 	ck_assert(cluster_is_replica(cluster, nodes[1]));
 }
 END_TEST
@@ -392,7 +405,9 @@ main(void)
 	tcase_add_loop_test(replica, cluster_reads_only_from_good_replicas, 0,
 	    sizeof(fates) / sizeof(*fates));
 	tcase_add_test(
-	    replica, cluster_trusts_a_replica_whose_timeline_is_only_a_guess);
+	    replica, cluster_waits_until_a_replica_is_seen_on_the_new_timeline);
+	tcase_add_test(
+	    replica, cluster_reads_from_replicas_of_unknown_timeline);
 	suite_add_tcase(suite, rule);
 	suite_add_tcase(suite, replica);
 	return unit_run(suite);
