@@ -91,6 +91,10 @@ def run(args, timeout=60, check=True, **options):
         proc.kill()
         out, err = proc.communicate()
         raise RuntimeError(f"{args} took longer than {timeout} s\n{out}{err}")
+    except BaseException:
+        proc.kill()
+        proc.wait()
+        raise
     if check and proc.returncode != 0:
         raise RuntimeError(
             f"{args} ended with {proc.returncode}\n{out}{err}")

@@ -49,7 +49,8 @@ class Proxy:
         self.binary = binary
         self.is_pgbouncer = os.path.basename(binary) == "pgbouncer"
         self.dir = private_dir("pw-")
-        self.port = free_port()
+        self.port = settings.get("listen_port") or free_port()
+        self.port_is_given = "listen_port" in settings
         self.databases = dict(databases)
         self.users = users
         self.settings = {
@@ -103,7 +104,8 @@ class Proxy:
                        20, lambda: f"{self.binary} answers\n{self.log()}")
             if self.proc.poll() is None:
                 return self
-            if "Address already in use" not in self.log():
+            if self.port_is_given or \
+                    "Address already in use" not in self.log():
                 break
             self.port = free_port()
             self.settings["listen_port"] = self.port
