@@ -199,7 +199,8 @@ upper_bound(const struct setting *row)
 		return row->max;
 	}
 	/* People write 999999999 for never; sums of times cannot overflow. */
-	return row->type == TYPE_DURATION ? (int64_t)36525 * 86400 * SECOND_US : INT_MAX;
+	return row->type == TYPE_DURATION ? INT64_C(36525) * 86400 * SECOND_US
+	                                  : INT_MAX;
 }
 
 /* A value that cannot be right because somebody wrote a comment behind it. */
