@@ -8,6 +8,8 @@
 #include "conf/directory.h"
 
 #include <assert.h>
+#include <ctype.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -200,6 +202,21 @@ directory_take_peer(struct directory *directory, struct peer_conf *peer)
 	peer_conf_free(&before);
 }
 
+/* The count in "SCRAM-SHA-256$COUNT:..."; 0 when there is no sensible one. */
+static int
+scram_iterations(const char *secret)
+{
+	const char *digits = strchr(secret, '$') + 1;
+	char *end = NULL;
+	long count = 0;
+
+	if (!isdigit((unsigned char)*digits)) {
+		return 0;
+	}
+	count = strtol(digits, &end, 10);
+	return *end == ':' && count <= INT_MAX ? (int)count : 0;
+}
+
 void
 directory_add_credential(
     struct directory *directory, const struct credential *credential)
@@ -211,7 +228,7 @@ directory_add_credential(
 	copy->secret = mem_strdup(credential->secret);
 	copy->kind = credential->kind;
 	if (copy->kind == SECRET_SCRAM) {
-		int iterations = atoi(strchr(copy->secret, '$') + 1);
+		int iterations = scram_iterations(copy->secret);
 
 		if (iterations > directory->most_iterations) {
 			directory->most_iterations = iterations;

@@ -504,27 +504,65 @@ START_TEST(where_nobody_is_checked_everybody_is_an_admin)
 }
 END_TEST
 
-START_TEST(many_credentials_are_found)
+/* A configuration whose auth_file is USERS. */
+static struct config *
+load_users(const char *users)
 {
-	struct problems found = {0};
-	struct buf users = {0};
-	char path[64], name[16];
+	char path[64];
+	struct buf text = {0};
 	struct config *config = NULL;
 	FILE *file = NULL;
 
 	(void)snprintf(path, sizeof(path), "%s.users", file_path);
+	file = fopen(path, "w");
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_ge(fputs(users, file), 0);
+	ck_assert_int_eq(fclose(file), 0);
+	buf_printf(&text, HEAD "[pgweir]\nauth_file=%s\n", path);
+	write_config(buf_text(&text));
+	config = load_file(file_path, PROBLEM_NOTE);
+	buf_fini(&text);
+	(void)unlink(path);
+	return config;
+}
+
+static const struct iteration_case {
+	const char *users;
+	int most;
+} iterations[] = {
+    {"", 0},
+    {"\"a\" \"plain\"\n", 0},
+    {"\"a\" \"SCRAM-SHA-256$4096:s$k:k\"\n", 4096},
+    {"\"a\" \"SCRAM-SHA-256$4096:s$k:k\"\n"
+     "\"b\" \"SCRAM-SHA-256$9000:s$k:k\"\n"
+     "\"c\" \"SCRAM-SHA-256$100:s$k:k\"\n",
+        9000},
+    {"\"a\" \"SCRAM-SHA-256$99999999999999999999:s$k:k\"\n", 0},
+    {"\"a\" \"SCRAM-SHA-256$2147483648:s$k:k\"\n", 0},
+    {"\"a\" \"SCRAM-SHA-256$-1:s$k:k\"\n", 0},
+    {"\"a\" \"SCRAM-SHA-256$12\"\n", 0},
+    {"\"a\" \"SCRAM-SHA-256$\"\n", 0},
+};
+
+START_TEST(the_highest_scram_iteration_count_is_known)
+{
+	struct config *config = load_users(iterations[_i].users);
+
+	ck_assert_int_eq(config_most_iterations(config), iterations[_i].most);
+	config_unref(&config);
+}
+END_TEST
+
+START_TEST(many_credentials_are_found)
+{
+	struct buf users = {0};
+	char name[16];
+	struct config *config = NULL;
+
 	for (int i = 0; i < 50000; i++) {
 		buf_printf(&users, "\"u%d\" \"p%d\"\n", i, i);
 	}
-	file = fopen(path, "w");
-	ck_assert_ptr_nonnull(file);
-	ck_assert_int_ge(fputs(buf_text(&users), file), 0);
-	ck_assert_int_eq(fclose(file), 0);
-	buf_clear(&users);
-	buf_printf(&users, HEAD "[pgweir]\nauth_file=%s\n", path);
-	write_config(buf_text(&users));
-	config = config_load(file_path, &found);
-	ck_assert_ptr_nonnull(config);
+	config = load_users(buf_text(&users));
 	for (int i = 0; i < 50000; i++) {
 		(void)snprintf(name, sizeof(name), "u%d", i);
 		ck_assert_str_eq(
@@ -532,9 +570,7 @@ START_TEST(many_credentials_are_found)
 	}
 	ck_assert_ptr_null(config_find_credential(config, "u50000"));
 	config_unref(&config);
-	problems_fini(&found);
 	buf_fini(&users);
-	(void)unlink(path);
 }
 END_TEST
 
@@ -699,6 +735,8 @@ file_cases(void)
 	    files, a_reload_reads_the_file_again_and_leaves_the_old_one);
 	tcase_add_test(files, a_reload_keeps_what_only_a_start_can_change);
 	tcase_add_test(files, a_failed_reload_leaves_nothing_behind);
+	tcase_add_loop_test(files, the_highest_scram_iteration_count_is_known,
+	    0, COUNT_OF(iterations));
 	tcase_add_test(files, many_credentials_are_found);
 	return files;
 }
