@@ -19,6 +19,7 @@
 #include "net/loop.h"
 #include "node/cluster.h"
 #include "node/node.h"
+#include "route/monitor_login.h"
 #include "route/watch.h"
 
 #define LINES_PER_WINDOW 12
@@ -30,6 +31,8 @@ struct watched {
 	struct monitor *monitor;
 	struct node *node;   /* borrowed from the clusters that have it */
 	struct watch *watch; /* owned; NULL without a login */
+	/* Whose login WATCH uses; NULL iff that is NULL. */
+	const struct followed *giver;
 	struct node_observer observer;
 	unsigned clusters;
 	struct log_source log;
@@ -42,7 +45,8 @@ struct watched {
 struct followed {
 	UT_hash_handle hh; /* in monitor->clusters, by cluster */
 	struct monitor *monitor;
-	struct cluster *cluster; /* borrowed until monitor_unwatch() */
+	struct cluster *cluster;    /* borrowed until monitor_unwatch() */
+	struct monitor_login login; /* its texts are owned */
 	struct cluster_observer observer;
 };
 
@@ -204,11 +208,21 @@ monitor_configure(
 	monitor->shared.options = *options;
 }
 
-/* Counts NODE as wanted by one cluster more, and asks it if it is not asked
- * yet and LOGIN has a user. */
+/* Begins to ask, as the cluster GIVER says, what is not asked yet. */
 static void
-want(struct monitor *monitor, struct node *node,
-    const struct monitor_login *login)
+begin_asking(struct watched *watched, const struct followed *giver)
+{
+	if (watched->watch == NULL && monitor_login_is_usable(&giver->login)) {
+		watched->watch = watch_open(
+		    &watched->monitor->shared, watched->node, &giver->login);
+		watched->giver = giver;
+	}
+}
+
+/* Counts NODE as wanted by one cluster more. */
+static void
+want(
+    struct monitor *monitor, struct node *node, const struct followed *followed)
 {
 	struct watched *watched = find_watched(monitor, node);
 
@@ -224,24 +238,63 @@ want(struct monitor *monitor, struct node *node,
 		HASH_ADD_PTR(monitor->nodes, node, watched);
 	}
 	watched->clusters++;
-	if (watched->watch == NULL && login->user != NULL &&
-	    login->user[0] != '\0') {
-		watched->watch = watch_open(&monitor->shared, node, login);
+	begin_asking(watched, followed);
+}
+
+static bool
+has_node(const struct cluster *cluster, const struct node *node)
+{
+	for (size_t i = 0; i < cluster_count(cluster); i++) {
+		if (cluster_node(cluster, i) == node) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The cluster that gave the login leaves: goes on by that of another, without
+ * a break if it is the same login. */
+static void
+change_giver(struct watched *watched)
+{
+	const struct followed *leaving = watched->giver;
+	struct followed *other, *next;
+
+	watched->giver = NULL;
+	HASH_ITER(hh, watched->monitor->clusters, other, next)
+	{
+		if (other != leaving &&
+		    monitor_login_is_usable(&other->login) &&
+		    has_node(other->cluster, watched->node)) {
+			watched->giver = other;
+			break;
+		}
+	}
+	if (watched->giver != NULL &&
+	    monitor_login_equal(&watched->giver->login, &leaving->login)) {
+		return;
+	}
+	watch_close(watched->watch);
+	watched->watch = NULL;
+	if (watched->giver != NULL) {
+		begin_asking(watched, watched->giver);
 	}
 }
 
 static void
-unwant(struct monitor *monitor, const struct node *node)
+unwant(struct monitor *monitor, const struct node *node,
+    const struct followed *leaving)
 {
 	struct watched *watched = find_watched(monitor, node);
 
 	assert(watched != NULL);
+	if (watched->giver == leaving) {
+		change_giver(watched);
+	}
 	if (--watched->clusters > 0) {
 		return;
 	}
-	if (watched->watch != NULL) {
-		watch_close(watched->watch);
-	}
+	assert(watched->watch == NULL);
 	node_unobserve(watched->node, &watched->observer);
 	HASH_DEL(monitor->nodes, watched);
 	free(watched);
@@ -269,11 +322,12 @@ monitor_watch(struct monitor *monitor, struct cluster *cluster,
 	followed = mem_zalloc(sizeof(*followed));
 	followed->monitor = monitor;
 	followed->cluster = cluster;
+	monitor_login_copy(&followed->login, login);
 	followed->observer.on_event = on_cluster_event;
 	cluster_observe(cluster, &followed->observer);
 	HASH_ADD_PTR(monitor->clusters, cluster, followed);
 	for (size_t i = 0; i < cluster_count(cluster); i++) {
-		want(monitor, cluster_node(cluster, i), login);
+		want(monitor, cluster_node(cluster, i), followed);
 	}
 }
 
@@ -286,10 +340,11 @@ monitor_unwatch(struct monitor *monitor, struct cluster *cluster)
 		return;
 	}
 	for (size_t i = 0; i < cluster_count(cluster); i++) {
-		unwant(monitor, cluster_node(cluster, i));
+		unwant(monitor, cluster_node(cluster, i), followed);
 	}
 	cluster_unobserve(cluster, &followed->observer);
 	HASH_DEL(monitor->clusters, followed);
+	monitor_login_fini(&followed->login);
 	free(followed);
 }
 

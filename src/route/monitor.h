@@ -52,8 +52,10 @@ void monitor_configure(
 /*
  * Watches every node of CLUSTER if it has more than one, and writes a log line
  * for each change of a role, of health, or of the primary. A node that is in
- * several clusters is asked once, by the first login given for it. Without a
- * user the nodes are not asked; what the data plane reports then counts.
+ * several clusters is asked once, by the first login given for it; when that
+ * cluster is unwatched, by another's, without a break if it is the same.
+ * Without a user the nodes are not asked; what the data plane reports then
+ * counts.
  */
 void monitor_watch(struct monitor *monitor, struct cluster *cluster,
     const struct monitor_login *login);

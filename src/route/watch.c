@@ -35,6 +35,7 @@
 #include "net/loop.h"
 #include "net/resolver.h"
 #include "node/node.h"
+#include "route/monitor_login.h"
 #include "route/question.h"
 
 #define FIRST_PAUSE_US ((int64_t)100000)
@@ -65,8 +66,7 @@ struct watch {
 	struct lookup lookup;
 	struct control *control; /* owned; in CONNECTING, ASKING, RESTING */
 
-	char *user, *password, *passfile, *dbname; /* owned; may be NULL */
-	char *sslmode, *sslrootcert, *sslcert, *sslkey;
+	struct monitor_login login; /* its texts are owned */
 
 	enum question question; /* the strongest this connection answers */
 	uint64_t number;        /* of the question in flight */
@@ -328,14 +328,14 @@ connect_to(struct watch *watch, const char *addresses)
 	    .host = watch->node->host,
 	    .hostaddr = addresses,
 	    .port = watch->node->port,
-	    .dbname = watch->dbname,
-	    .user = watch->user,
-	    .password = watch->password,
-	    .passfile = watch->passfile,
-	    .sslmode = watch->sslmode,
-	    .sslrootcert = watch->sslrootcert,
-	    .sslcert = watch->sslcert,
-	    .sslkey = watch->sslkey,
+	    .dbname = watch->login.dbname,
+	    .user = watch->login.user,
+	    .password = watch->login.password,
+	    .passfile = watch->login.passfile,
+	    .sslmode = watch->login.sslmode,
+	    .sslrootcert = watch->login.sslrootcert,
+	    .sslcert = watch->login.sslcert,
+	    .sslkey = watch->login.sslkey,
 	    .connect_timeout_us =
 	        given_or(watch->shared->options.connect_timeout_us,
 	            MONITOR_CONNECT_TIMEOUT_US),
@@ -407,13 +407,6 @@ try_now(struct watch *watch)
 
 /* ---- life ---------------------------------------------------------------- */
 
-/* A copy of TEXT; NULL if it is not given. */
-static char *
-copy(const char *text)
-{
-	return text == NULL || *text == '\0' ? NULL : mem_strdup(text);
-}
-
 struct watch *
 watch_open(struct watch_shared *shared, struct node *node,
     const struct monitor_login *login)
@@ -425,14 +418,7 @@ watch_open(struct watch_shared *shared, struct node *node,
 	watch->log.logger = shared->logger;
 	watch->log.context = log_context;
 	watch->log.object = watch;
-	watch->user = copy(login->user);
-	watch->password = copy(login->password);
-	watch->passfile = copy(login->passfile);
-	watch->dbname = copy(login->dbname);
-	watch->sslmode = copy(login->sslmode);
-	watch->sslrootcert = copy(login->sslrootcert);
-	watch->sslcert = copy(login->sslcert);
-	watch->sslkey = copy(login->sslkey);
+	monitor_login_copy(&watch->login, login);
 	watch->state = WATCH_PAUSED;
 	timer_start(&watch->timer, shared->loop, 0, 0, on_pause_over);
 	return watch;
@@ -443,14 +429,7 @@ reap(struct grave *grave)
 {
 	struct watch *watch = list_entry(grave, struct watch, grave);
 
-	mem_wipe_free(&watch->password);
-	free(watch->user);
-	free(watch->passfile);
-	free(watch->dbname);
-	free(watch->sslmode);
-	free(watch->sslrootcert);
-	free(watch->sslcert);
-	free(watch->sslkey);
+	monitor_login_fini(&watch->login);
 	free(watch);
 }
 
