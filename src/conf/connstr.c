@@ -140,6 +140,12 @@ read_pair(struct connstr *out, enum connstr_dialect dialect, const char **at,
 	}
 	p = skip_blanks(p + 1);
 	(void)buf_reserve(&value, strlen(p) + 1); /* a secret must not move */
+	if (*p == '\0' && dialect == CONNSTR_PGBOUNCER) {
+		error_set(err, SQLSTATE_SYNTAX_ERROR,
+		    "%.*s= has no value; an empty one is written ''",
+		    (int)(key_size < 100 ? key_size : 100), key);
+		goto out;
+	}
 	if (*p != '\'') {
 		read_plain(dialect, &p, &value);
 	} else {
