@@ -249,7 +249,7 @@ instance_reload(struct instance *instance)
 	}
 	log_info(&instance->log, "reloading configuration \"%s\"",
 	    instance->options.source);
-	config = config_load(instance->options.source, &problems);
+	config = config_reload(instance->config, &problems);
 	log_problems(instance, &problems);
 	problems_fini(&problems);
 	if (config == NULL) {
