@@ -512,6 +512,7 @@ static void
 setup(void)
 {
 	memset(&owner, 0, sizeof(owner));
+	memset(&guard, 0, sizeof(guard));
 	guard_rang = false;
 	loop = loop_new(NULL);
 }

@@ -340,6 +340,7 @@ setup(void)
 		nodes[i] = cluster_node(cluster, i);
 	}
 	monitor = monitor_new(loop, resolver, NULL, &options);
+	memset(&tick, 0, sizeof(tick));
 	timer_start(&tick, loop, 5 * MS, 5 * MS, on_tick);
 }
 
