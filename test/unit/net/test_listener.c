@@ -278,31 +278,44 @@ START_TEST(listener_accepts_a_bounded_number_per_event)
 }
 END_TEST
 
+static struct rlimit usual_limit;
+
 static void
-allow_descriptors(rlim_t count)
+forbid_descriptors(void)
 {
 	struct rlimit limit;
 
-	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
-	limit.rlim_cur = count == 0 ? limit.rlim_max : count;
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &usual_limit), 0);
+	limit = usual_limit;
+	limit.rlim_cur = 3;
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
+static void
+allow_descriptors(void)
+{
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &usual_limit), 0);
+}
+
+/* A connection that could not be accepted is lost under valgrind: these tests
+ * make another. */
 START_TEST(listener_rests_when_descriptors_are_exhausted)
 {
 	struct listener *listener = open_ip("127.0.0.1", 0, &plain);
-	int fd;
+	int fd, later;
 
 	ck_assert_ptr_nonnull(listener);
 	fd = dial(listener_address(listener));
-	allow_descriptors(3);
+	forbid_descriptors();
 	loop_turn(loop, true);
-	allow_descriptors(0);
+	allow_descriptors();
 	loop_turn(loop, false);
 	loop_turn(loop, false);
 	ck_assert_int_eq(accepted_count, 0); /* it rests, it does not spin */
-	test_loop_until(loop, accepted_count == 1);
+	later = dial(listener_address(listener));
+	test_loop_until(loop, accepted_count > 0);
 	close(fd);
+	close(later);
 	listener_close(&listener);
 }
 END_TEST
@@ -331,7 +344,7 @@ START_TEST(listener_logs_once_that_descriptors_are_exhausted)
 	struct listener *listener;
 	struct address address;
 	int64_t end_us;
-	int fd;
+	int fd, later;
 
 	(void)snprintf(file, sizeof(file), "%s/log", directory);
 	ck_assert_int_eq(logger_configure(logger, &options, &err), 0);
@@ -340,17 +353,19 @@ START_TEST(listener_logs_once_that_descriptors_are_exhausted)
 	    loop, &address, &plain, logger, on_accept, &loop, &err);
 	ck_assert_ptr_nonnull(listener);
 	fd = dial(listener_address(listener));
-	allow_descriptors(3);
+	forbid_descriptors();
 	end_us = clock_monotonic_us() + 250 * 1000;
 	while (clock_monotonic_us() < end_us) {
 		loop_turn(loop, true);
 	}
-	allow_descriptors(0);
-	test_loop_until(loop, accepted_count == 1);
+	allow_descriptors();
+	later = dial(listener_address(listener));
+	test_loop_until(loop, accepted_count > 0);
 	ck_assert_int_eq(count_lines(file, "accept failed"), 1);
 	ck_assert_int_eq(count_lines(file, "listen=127.0.0.1:"), 2);
 	ck_assert_int_eq(count_lines(file, "accepting connections again"), 1);
 	close(fd);
+	close(later);
 	listener_close(&listener);
 	loop_turn(loop, false);
 	logger_free(&logger);
