@@ -69,7 +69,7 @@ table_put(struct table *table, const char *name, void *item)
 	if (table->count == table->room) {
 		table->room = table->room == 0 ? 8 : table->room * 2;
 		table->slots = mem_realloc(
-		    table->slots, table->room * sizeof(*table->slots));
+		    table->slots, table->room * sizeof(struct slot *));
 	}
 	table->slots[table->count++] = slot;
 	HASH_ADD_KEYPTR(

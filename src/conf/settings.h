@@ -96,24 +96,23 @@ bool name_list_has(const struct name_list *list, const char *name);
 /* One row of settings.def. */
 struct setting {
 	const char *name;
-	enum setting_type type;
 	size_t offset;    /* of the field in struct settings */
 	const char *def;  /* as an operator would write it */
 	int64_t min, max; /* in the field's unit; max == 0: the type's own */
-	int64_t unit_us;  /* DURATION: of a number without suffix; 0: 1 s */
-	const char *const *words; /* ENUM: ending with NULL; its order is the
-	                             enum's */
-	enum setting_scope scope; /* bits */
-	enum setting_when when;
-	enum setting_status status;
-	enum setting_group group;
+	const char *const *words;  /* ENUM: ending with NULL; its order is the
+	                              enum's */
 	const char *const *accept; /* if not NULL, the only values that work,
 	                              ending with NULL */
 	const char *why; /* HARMLESS: why ignoring is safe; else what is
 	                    missing, completing "KEY = VALUE: " */
 	const char *how; /* what to write instead; NULL if evident */
 	const char *doc; /* for operators: one sentence, or a few */
-	bool secret;     /* never shown, wiped when freed */
+	enum setting_type type;
+	enum setting_scope scope; /* bits */
+	enum setting_when when;
+	enum setting_status status;
+	enum setting_group group;
+	bool secret; /* never shown, wiped when freed */
 };
 
 /*
@@ -129,6 +128,7 @@ struct setting {
 #define SETTING_FIELD_ENUM(name) int name;
 #define SETTING_FIELD_LIST(name) struct name_list name;
 
+/* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): one instance */
 struct settings {
 #define SETTING(name, type, ...) SETTING_FIELD_##type(name)
 #include "conf/settings.def"
