@@ -111,7 +111,7 @@ START_TEST(scram_prepare_takes_little_time_for_hostile_passwords)
 			    i < sizes[s] / 2 ? "\xcd\x85" : "\xcc\x9b", 2);
 		}
 		prepared = scram_prepare(password);
-		ck_assert_msg(clock() - start < CLOCKS_PER_SEC,
+		ck_assert_msg(clock() - start < CLOCKS_PER_SEC / 5,
 		    "%zu bytes took %ld us", sizes[s], (long)(clock() - start));
 		mem_wipe_free(&prepared);
 		free(password);

@@ -78,6 +78,8 @@ static const struct {
     {"md5", MD5_PENCIL, "md5mon", "pencil", true},
     {"md5, wrong", MD5_PENCIL, "md5mon", "pen", false},
     {"md5, of another user", MD5_PENCIL, "other", "pencil", false},
+    {"md5 of an empty password", "md57b774effe4a349c6dd82ad4f4f21d34c", "u", "",
+        false},
     {"md5 secret sent as password", MD5_PENCIL, "md5mon", MD5_PENCIL, false},
     {"scram", SCRAM_PENCIL, "any", "pencil", true},
     {"scram, wrong", SCRAM_PENCIL, "any", "pencil2", false},
