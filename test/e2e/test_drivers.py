@@ -10,9 +10,19 @@ import pytest
 
 import wire
 from cluster import program
+from conftest import Factory
 from procs import run, wait_until, write_file
 
 pytestmark = pytest.mark.fidelity
+
+
+@pytest.fixture(scope="module")
+def proxy(request, cluster):
+    """Room for every client: drivers prepare statements, and a client whose
+    statements are not followed yet keeps its server."""
+    factory = Factory(request, cluster)
+    yield factory(default_pool_size=40)
+    factory.end()
 
 
 @pytest.fixture

@@ -132,13 +132,6 @@ def test_reads_by_extended_protocol_go_to_replicas(routed, cluster):
     assert len(nodes) == 1 and nodes[0].startswith("replica")
 
 
-def test_prepared_reads_go_to_replicas(routed):
-    with routed.connect(prepare_threshold=0) as conn:
-        seen = {conn.execute(f"select {NODE}, %s::int", (i,)).fetchone()[0]
-                for i in range(10)}
-    assert "primary" not in seen
-
-
 def test_a_read_only_transaction_stays_on_one_replica(routed):
     with routed.connect() as conn:
         for _ in range(6):
