@@ -77,6 +77,8 @@ def binary():
 class Factory:
     """Starts proxies and ends them."""
 
+    alive = set()  # of all factories, for what is left in the end
+
     def __init__(self, request, cluster):
         self.request = request
         self.cluster = cluster
@@ -97,6 +99,7 @@ class Factory:
         proxy = Proxy(self.request.getfixturevalue("binary"), databases,
                       settings, users, secrets, arguments, variables)
         self.started.append(proxy)
+        Factory.alive.add(proxy)
         return proxy.start() if start else proxy
 
     def end(self):
@@ -108,8 +111,10 @@ class Factory:
             except AssertionError as problem:
                 problems.append(str(problem))
             proxy.remove()
+            Factory.alive.discard(proxy)
         assert not problems, "\n".join(problems)
-        if self.started:
+        # As long as a file's shared proxy runs, it is not time to count.
+        if self.started and not Factory.alive:
             nothing_left(self.cluster)
 
 
