@@ -20,32 +20,36 @@
  * Fields belong to effects.c.
  */
 struct effect_scan {
-	uint32_t effects; /* found so far */
-	uint8_t state;    /* of the lexer */
-	uint8_t quote;    /* kind of string being read or just ended */
+	uint32_t effects; /* found so far; nothing is read any more once
+	                     EFFECT_UNKNOWN is among them */
 	bool std_strings;
-	bool pending; /* one byte of look-behind, meaning depends on state */
-	bool newline; /* behind a string: a newline was seen */
-	bool is_word_cut; /* the word is longer than word[] */
-	uint8_t word_length;
-	uint8_t tag_length;
-	uint8_t tag_match;
-	char word[EFFECT_WORD_BYTES];
-	char tag[EFFECT_WORD_BYTES];
-	uint32_t comment_depth;
-	uint32_t bracket_depth;
 
-	uint8_t last;      /* kind of the token before the held word */
-	uint16_t previous; /* the word before the held word */
-	uint16_t first;    /* first word of this statement */
-	uint16_t second;   /* second word of this statement */
-	uint16_t held;     /* a word waiting for its next token */
-	uint8_t held_kind;
-	uint8_t name_state;  /* inside "INSERT INTO name" and the like */
-	bool is_qualified;   /* the held word stands behind "x." */
-	bool is_catalog;     /* ... and x is pg_catalog */
-	bool has_join;       /* JOIN was seen in this statement */
-	uint32_t word_count; /* tokens in this statement */
+	/* the lexer, effects.c */
+	uint8_t state;
+	bool has_escapes; /* the string being read knows backslashes */
+	bool has_newline; /* one was seen behind the string just read */
+	char before;      /* the byte before, where two make a difference */
+	uint32_t comment_depth;
+	uint8_t tag_length; /* of the dollar quote, with its dollars */
+	uint8_t tag_match;  /* how much of it was just seen */
+	uint8_t word_length;
+	bool is_quoted; /* the word in .word was in double quotes */
+	bool is_cut;    /* the word is longer than .word, or not readable */
+	char tag[EFFECT_WORD_BYTES];
+	char word[EFFECT_WORD_BYTES]; /* in lower case unless quoted */
+
+	/* the judge, effects_judge.c */
+	bool has_word;     /* .word is complete and waits for its next token */
+	uint8_t last;      /* what stands before it, or before "x." */
+	uint8_t previous;  /* key word before it, if .last says so */
+	uint8_t qualifier; /* what stands before the point before it */
+	uint8_t first;     /* first word of the statement */
+	uint8_t second;    /* and the second */
+	bool is_into;      /* INSERT INTO: the table's name comes */
+	bool has_join;     /* JOIN in this statement */
+	uint32_t position; /* words and other tokens of the statement so far */
+	uint32_t depth;    /* open brackets */
+	uint32_t distinct_depth; /* of the bracket of DISTINCT ON; 0: none */
 };
 
 /* Starts a scan under the session's standard_conforming_strings. */

@@ -1,0 +1,271 @@
+/*
+ * catalogue.c - verdicts remembered by shape.
+ *
+ * A text is scanned into its shape each time; only a shape never seen (or
+ * forgotten) is parsed, and what is learnt holds for every text of that shape.
+ * So the effects of a shape that cannot be parsed are judged on the shape, too,
+ * never on the one text at hand.
+ *
+ * Parsing is paid from a bucket of microseconds that fills with time. When it
+ * is empty a new shape is not parsed and not remembered: it goes to the
+ * primary this once. A flood of ever new shapes costs at most that share of the
+ * processor and pushes useful verdicts out no faster than they can be parsed.
+ */
+#include "sql/catalogue.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "core/buf.h"
+#include "core/clock.h"
+#include "core/list.h"
+#include "core/mem.h"
+#include "sql/effects.h"
+#include "sql/shape.h"
+
+const struct catalogue_options catalogue_options_default = {
+    .bytes = 4 << 20,
+    .text_bytes = 64 << 10,
+    .parse_share_us = 100000,
+    .bounds = {.token_count = VERDICT_TOKENS_DEFAULT,
+        .depth = VERDICT_DEPTH_DEFAULT,
+        .bytes = VERDICT_BYTES_DEFAULT},
+};
+
+struct entry {
+	struct hash128 key;
+	struct verdict verdict;
+	struct list_link link; /* in catalogue->by_age, last used last */
+	UT_hash_handle hh;
+};
+
+/* What an entry takes with its share of the table. */
+#define ENTRY_BYTES (sizeof(struct entry) + 2 * sizeof(void *))
+
+struct catalogue {
+	struct catalogue_options options;
+	struct catalogue_counters counters;
+	struct entry *entries; /* owned; uthash */
+	struct list by_age;
+	struct buf shape_text; /* of the last text; recycled */
+	struct hash128 shape_hash;
+	bool has_shape;
+	int64_t saved_us;  /* time for parsing saved up; may be negative */
+	int64_t filled_us; /* when it was last added to; 0: never */
+};
+
+struct catalogue *
+catalogue_new(const struct catalogue_options *options)
+{
+	struct catalogue *catalogue = mem_zalloc(sizeof(*catalogue));
+
+	catalogue->options = *options;
+	catalogue->saved_us = options->parse_share_us;
+	return catalogue;
+}
+
+static void
+remove_entry(struct catalogue *catalogue, struct entry *entry)
+{
+	HASH_DEL(catalogue->entries, entry);
+	list_remove(&catalogue->by_age, &entry->link);
+	free(entry);
+}
+
+/* Forgets the least used until at most BYTES are taken. */
+static void
+shrink(struct catalogue *catalogue, size_t bytes)
+{
+	struct entry *oldest;
+
+	while (catalogue->by_age.count * ENTRY_BYTES > bytes &&
+	    (oldest = list_first(&catalogue->by_age, struct entry, link)) !=
+	        NULL) {
+		remove_entry(catalogue, oldest);
+		catalogue->counters.evicted++;
+	}
+}
+
+void
+catalogue_free(struct catalogue **cataloguep)
+{
+	struct catalogue *catalogue = *cataloguep;
+
+	if (catalogue == NULL) {
+		return;
+	}
+	shrink(catalogue, 0);
+	buf_fini(&catalogue->shape_text);
+	free(catalogue);
+	*cataloguep = NULL;
+}
+
+void
+catalogue_configure(
+    struct catalogue *catalogue, const struct catalogue_options *options)
+{
+	const struct verdict_bounds *old = &catalogue->options.bounds;
+	const struct verdict_bounds *new = &options->bounds;
+	const bool is_same = old->token_count == new->token_count &&
+	    old->depth == new->depth && old->bytes == new->bytes;
+
+	catalogue->options = *options;
+	shrink(catalogue, is_same ? options->bytes : 0);
+}
+
+/* Adds what has been earned since; at most one second's worth is saved. */
+static void
+fill_bucket(struct catalogue *catalogue, int64_t now_us)
+{
+	const int64_t share = catalogue->options.parse_share_us;
+	int64_t since_us = now_us - catalogue->filled_us;
+
+	if (since_us > 1000000) {
+		since_us = 1000000;
+	}
+	if (since_us * share < 1000000) {
+		return; /* too early to tell */
+	}
+	catalogue->filled_us = now_us;
+	catalogue->saved_us += since_us * share / 1000000;
+	if (catalogue->saved_us > share) {
+		catalogue->saved_us = share;
+	}
+}
+
+static struct entry *
+find(struct catalogue *catalogue, const struct hash128 *key)
+{
+	struct entry *entry;
+
+	HASH_FIND(hh, catalogue->entries, key, sizeof(*key), entry);
+	if (entry != NULL && entry->link.next != NULL) {
+		list_remove(&catalogue->by_age, &entry->link);
+		list_append(&catalogue->by_age, &entry->link);
+	}
+	return entry;
+}
+
+static void
+remember(struct catalogue *catalogue, const struct hash128 *key,
+    const struct verdict *verdict)
+{
+	struct entry *entry;
+
+	if (catalogue->options.bytes < ENTRY_BYTES) {
+		return;
+	}
+	shrink(catalogue, catalogue->options.bytes - ENTRY_BYTES);
+	entry = mem_zalloc(sizeof(*entry));
+	entry->key = *key;
+	entry->verdict = *verdict;
+	HASH_ADD(hh, catalogue->entries, key, sizeof(*key), entry);
+	list_append(&catalogue->by_age, &entry->link);
+}
+
+/* Effects by key words, for a shape that is not parsed. What PostgreSQL 15
+ * refuses to scan, a newer server may read in a way of its own. */
+static uint32_t
+effects_of_shape(const struct shape *shape, struct buf *text)
+{
+	if (shape->flags & (SHAPE_JUNK | SHAPE_UNTERMINATED | SHAPE_HAS_NUL)) {
+		return EFFECT_UNKNOWN;
+	}
+	return effect_scan_text(buf_text(text), text->length, true);
+}
+
+/* Parses the shape, pays for it, and remembers the verdict. */
+static void
+learn(struct catalogue *catalogue, const struct shape *shape,
+    struct verdict *verdict)
+{
+	struct buf *text = &catalogue->shape_text;
+	const int64_t start_us = clock_monotonic_us();
+	int64_t spent_us;
+
+	if (!verdict_parse(
+	        verdict, shape, buf_text(text), &catalogue->options.bounds)) {
+		verdict->effects = effects_of_shape(shape, text);
+	}
+	spent_us = clock_monotonic_us() - start_us;
+	catalogue->saved_us -= spent_us > 0 ? spent_us : 1;
+	catalogue->counters.parses++;
+	catalogue->counters.parse_us += (uint64_t)spent_us;
+	remember(catalogue, &shape->hash, verdict);
+}
+
+void
+catalogue_lookup(struct catalogue *catalogue, const char *text, size_t length,
+    const struct catalogue_session *session, int64_t now_us,
+    struct verdict *verdict)
+{
+	struct shape shape;
+	const struct entry *entry;
+
+	catalogue->has_shape = false;
+	if (session->is_encoding_unsafe) {
+		verdict_set_unknown(verdict, EFFECT_UNKNOWN,
+		    "client_encoding with ASCII in its characters");
+		return;
+	}
+	if (length > catalogue->options.text_bytes) {
+		catalogue->counters.too_long++;
+		verdict_set_unknown(verdict,
+		    effect_scan_text(text, length, session->std_strings),
+		    "text too long");
+		return;
+	}
+	shape_scan(
+	    &shape, &catalogue->shape_text, text, length, session->std_strings);
+	catalogue->shape_hash = shape.hash;
+	catalogue->has_shape = true;
+	if ((entry = find(catalogue, &shape.hash)) != NULL) {
+		catalogue->counters.hits++;
+		*verdict = entry->verdict;
+		return;
+	}
+	catalogue->counters.misses++;
+	fill_bucket(catalogue, now_us);
+	if (catalogue->saved_us <= 0) {
+		catalogue->counters.refused++;
+		verdict_set_unknown(verdict,
+		    effects_of_shape(&shape, &catalogue->shape_text),
+		    "no time left to parse");
+		return;
+	}
+	learn(catalogue, &shape, verdict);
+}
+
+bool
+catalogue_last_shape(
+    const struct catalogue *catalogue, struct hash128 *hash, struct buf *out)
+{
+	if (!catalogue->has_shape) {
+		return false;
+	}
+	*hash = catalogue->shape_hash;
+	if (out != NULL) {
+		buf_clear(out);
+		buf_append(out, buf_bytes(&catalogue->shape_text),
+		    catalogue->shape_text.length);
+	}
+	return true;
+}
+
+const struct catalogue_counters *
+catalogue_counters(const struct catalogue *catalogue)
+{
+	return &catalogue->counters;
+}
+
+size_t
+catalogue_count(const struct catalogue *catalogue)
+{
+	return catalogue->by_age.count;
+}
+
+size_t
+catalogue_used_bytes(const struct catalogue *catalogue)
+{
+	return catalogue->by_age.count * ENTRY_BYTES;
+}

@@ -1,0 +1,513 @@
+/*
+ * shape.c - the shape of a SQL text: what is left when values are taken out.
+ *
+ * One pass over the tokens writes the shape. What depends on the tokens before
+ * the present one is answered by their names, eight of them packed into one
+ * word, so nothing is looked up twice and nothing looks ahead: a string that
+ * turns out to be a regclass, or a list element that turns out to say nothing
+ * new, is corrected at the end of the output.
+ *
+ * Invariant: at most two bytes of output per byte of input, so the room
+ * reserved at the start suffices and no write is checked.
+ */
+#include "sql/shape.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "core/buf.h"
+#include "sql/shape_int.h"
+
+static const struct {
+	const char *word;
+	enum token_name name;
+} word_names[] = {
+    {"array", NAME_ARRAY},
+    {"as", NAME_AS},
+    {"copy", NAME_COPY},
+    {"default", NAME_LITERAL},
+    {"explain", NAME_EXPLAIN},
+    {"false", NAME_LITERAL},
+    {"in", NAME_IN},
+    {"null", NAME_LITERAL},
+    {"pg_catalog", NAME_PG_CATALOG},
+    {"regclass", NAME_REG},
+    {"regcollation", NAME_REG},
+    {"regconfig", NAME_REG},
+    {"regdictionary", NAME_REG},
+    {"regnamespace", NAME_REG},
+    {"regoper", NAME_REG},
+    {"regoperator", NAME_REG},
+    {"regproc", NAME_REG},
+    {"regprocedure", NAME_REG},
+    {"regrole", NAME_REG},
+    {"regtype", NAME_REG},
+    {"select", NAME_SELECT},
+    {"set", NAME_SET},
+    {"set_config", NAME_SET_CONFIG},
+    {"table", NAME_SELECT},
+    {"true", NAME_LITERAL},
+    {"uescape", NAME_UESCAPE},
+    {"values", NAME_VALUES},
+    {"with", NAME_SELECT},
+};
+
+#define LENGTH(n) (1U << (n))
+
+/* The lengths that occur above by first letter: they tell most words apart. */
+static const uint32_t word_lengths[26] = {
+    ['a' - 'a'] = LENGTH(2) | LENGTH(5),
+    ['c' - 'a'] = LENGTH(4),
+    ['d' - 'a'] = LENGTH(7),
+    ['e' - 'a'] = LENGTH(7),
+    ['f' - 'a'] = LENGTH(5),
+    ['i' - 'a'] = LENGTH(2),
+    ['n' - 'a'] = LENGTH(4),
+    ['p' - 'a'] = LENGTH(10),
+    ['r' - 'a'] = LENGTH(7) | LENGTH(8) | LENGTH(9) | LENGTH(11) | LENGTH(12) |
+        LENGTH(13),
+    ['s' - 'a'] = LENGTH(3) | LENGTH(6) | LENGTH(10),
+    ['t' - 'a'] = LENGTH(4) | LENGTH(5),
+    ['u' - 'a'] = LENGTH(7),
+    ['v' - 'a'] = LENGTH(6),
+    ['w' - 'a'] = LENGTH(4),
+};
+
+/* WORD is in lower case. */
+static enum token_name
+name_of_word(const char *word, size_t length)
+{
+	const size_t count = sizeof(word_names) / sizeof(word_names[0]);
+
+	if (length > 13 || *word < 'a' || *word > 'z' ||
+	    !(word_lengths[*word - 'a'] >> length & 1)) {
+		return NAME_WORD;
+	}
+	for (size_t i = 0; i < count; i++) {
+		const char *known = word_names[i].word;
+
+		if (*known == *word && strncmp(known, word, length) == 0 &&
+		    known[length] == '\0') {
+			return word_names[i].name;
+		}
+	}
+	return NAME_WORD;
+}
+
+/* A quoted word is as good as the bare one where a function, schema or type is
+ * meant, never where a key word is. */
+static enum token_name
+name_of_quoted(const struct token *token)
+{
+	enum token_name name = NAME_WORD;
+
+	if (token->class == TOKEN_UNICODE_WORD) {
+		return NAME_UNICODE;
+	}
+	if (token->length > 2) {
+		name = name_of_word(token->start + 1, token->length - 2);
+	}
+	return name == NAME_PG_CATALOG || name == NAME_REG ||
+	        name == NAME_SET_CONFIG
+	    ? name
+	    : NAME_WORD;
+}
+
+/* The name of TOKEN; bare words are only known to be words. */
+static enum token_name
+name_of_token(const struct token *token)
+{
+	switch (token->class) {
+	case TOKEN_WORD:
+		return NAME_WORD;
+	case TOKEN_QUOTED_WORD:
+	case TOKEN_UNICODE_WORD:
+		return name_of_quoted(token);
+	case TOKEN_STRING:
+	case TOKEN_ESCAPE_STRING:
+	case TOKEN_UNICODE_STRING:
+	case TOKEN_DOLLAR_STRING:
+		return NAME_STRING;
+	case TOKEN_BITS:
+	case TOKEN_HEX:
+	case TOKEN_INTEGER:
+	case TOKEN_NUMBER:
+	case TOKEN_PARAM:
+		return NAME_CONSTANT;
+	case TOKEN_NATIONAL:
+		return NAME_NATIONAL;
+	case TOKEN_OPERATOR:
+	case TOKEN_SYMBOL:
+		if (token->length == 1) {
+			return (enum token_name)token->start[0];
+		}
+		return token->start[0] == ':' && token->start[1] == ':'
+		    ? NAME_CAST
+		    : NAME_OTHER;
+	case TOKEN_JUNK:
+	case TOKEN_END:
+		return NAME_OTHER;
+	}
+	assert(!"unreachable");
+	return NAME_OTHER;
+}
+
+/* ---- output -------------------------------------------------------------- */
+
+/* Whether a blank goes between the token before and one called NAME. Leaving
+ * it out must never make one token of two. */
+static bool
+needs_blank(const struct scanner *s, enum token_name name)
+{
+	const enum token_name before = name_before(s, 0);
+	const bool is_after_name =
+	    before >= NAME_WORD || before == ')' || before == ']';
+
+	switch ((int)name) {
+	case ')':
+	case ']':
+	case ',':
+	case ';':
+		return false;
+	case '[':
+	case '.':
+		if (is_after_name) {
+			return false;
+		}
+		break;
+	case NAME_CAST:
+		if (is_after_name || before == NAME_STRING ||
+		    before == NAME_CONSTANT) {
+			return false;
+		}
+		break;
+	default:
+		break;
+	}
+	switch ((int)before) {
+	case NAME_NONE:
+	case NAME_NATIONAL:
+	case '(':
+	case '[':
+		return false;
+	case '.':
+		return name < NAME_WORD && name != '*';
+	case NAME_CAST:
+		return name < NAME_WORD;
+	default:
+		return true;
+	}
+}
+
+static void
+put(struct scanner *s, const char *bytes, size_t length)
+{
+	memcpy(s->out, bytes, length);
+	s->out += length;
+}
+
+static void
+put_lower(struct scanner *s, const struct token *token)
+{
+	char *out = s->out;
+
+	for (size_t i = 0; i < token->length; i++) {
+		out[i] = char_lower(token->start[i]);
+	}
+	s->out += token->length;
+}
+
+/* As standard_conforming_strings = on understands it. Returns its length. */
+static size_t
+write_string(char *out, const struct token *token)
+{
+	size_t length = 0;
+
+	if (token->class == TOKEN_ESCAPE_STRING && token->start[0] == '\'') {
+		out[length++] = 'e';
+	}
+	memcpy(out + length, token->start, token->length);
+	return length + token->length;
+}
+
+/* ---- what is kept -------------------------------------------------------- */
+
+static bool
+is_kept(const struct scanner *s)
+{
+	return s->keep_depth > 0 || s->keep == KEEP_ALL ||
+	    (s->keep == KEEP_COPY && s->query_depth == 0);
+}
+
+/* A string may also be kept for the word before it. */
+static bool
+is_string_kept(const struct scanner *s)
+{
+	const enum token_name before = name_before(s, 0);
+
+	return before == NAME_UESCAPE || before == NAME_REG ||
+	    before == NAME_UNICODE || is_kept(s);
+}
+
+/* The first token of a statement decides what is kept in it. */
+static void
+begin_statement(struct scanner *s, enum token_name first)
+{
+	s->statements++;
+	s->keep = first == NAME_SET ? KEEP_ALL
+	    : first == NAME_EXPLAIN ? KEEP_OPTIONS
+	    : first == NAME_COPY    ? KEEP_COPY
+	                            : KEEP_NOTHING;
+}
+
+/* An opening bracket was counted: is what it holds kept for what is before? */
+static void
+keep_bracket(struct scanner *s)
+{
+	const enum token_name before = name_before(s, 0);
+
+	if (s->keep_depth > 0) {
+		return;
+	}
+	if (before == NAME_SET_CONFIG || before == NAME_UNICODE ||
+	    (s->keep == KEEP_OPTIONS && s->position == 1)) {
+		s->keep_depth = s->depth;
+	} else if (s->keep == KEEP_COPY && s->position == 1) {
+		s->query_depth = s->depth;
+	}
+}
+
+/* EXPLAIN (SELECT ...) has no options after all. */
+static void
+unkeep_query(struct scanner *s, enum token_name name)
+{
+	if (s->keep == KEEP_OPTIONS && s->position == 2 && s->keep_depth == 1 &&
+	    (name == NAME_SELECT || name == NAME_VALUES || name == '(')) {
+		s->keep_depth = 0;
+	}
+}
+
+/*
+ * The word just written names a type whose values carry meaning (or may). If it
+ * casts the string before it, 'x'::regclass or CAST('x' AS regclass), that
+ * string is put back in place of its mask.
+ */
+static void
+restore_cast(struct scanner *s)
+{
+	const unsigned skip = name_before(s, 0) == '.' ? 2 : 0;
+	const enum token_name link = name_before(s, skip);
+	char *rest = s->string_out + 2; /* behind '' */
+	size_t length;
+
+	if (s->string.start == NULL || (link != NAME_CAST && link != NAME_AS) ||
+	    name_before(s, skip + 1) != NAME_STRING) {
+		return;
+	}
+	length = s->string.length +
+	    (s->string.class == TOKEN_ESCAPE_STRING &&
+	        s->string.start[0] == '\'');
+	memmove(s->string_out + length, rest, (size_t)(s->out - rest));
+	s->out += length - 2;
+	(void)write_string(s->string_out, &s->string);
+	s->string.start = NULL;
+}
+
+/* ---- tokens -------------------------------------------------------------- */
+
+static void
+take_string(struct scanner *s, const struct token *token)
+{
+	s->string.start = NULL;
+	if (is_string_kept(s)) {
+		s->out += write_string(s->out, token);
+	} else if (token->class == TOKEN_UNICODE_STRING) {
+		put(s, "u&''", 4);
+	} else {
+		s->string = *token;
+		s->string_out = s->out;
+		put(s, "''", 2);
+	}
+}
+
+static void
+take_constant(struct scanner *s, const struct token *token, const char *mask)
+{
+	if (is_kept(s)) {
+		put_lower(s, token);
+	} else {
+		put(s, mask, strlen(mask));
+	}
+}
+
+/* Writes TOKEN and returns its name, by now also that of a bare word. */
+static enum token_name
+write_token(struct scanner *s, const struct token *token, enum token_name name)
+{
+	char *start = s->out;
+
+	switch (token->class) {
+	case TOKEN_WORD:
+		put_lower(s, token);
+		return name_of_word(start, token->length);
+	case TOKEN_STRING:
+	case TOKEN_ESCAPE_STRING:
+	case TOKEN_UNICODE_STRING:
+	case TOKEN_DOLLAR_STRING:
+		take_string(s, token);
+		return name;
+	case TOKEN_BITS:
+		take_constant(s, token, "b''");
+		return name;
+	case TOKEN_HEX:
+		take_constant(s, token, "x''");
+		return name;
+	case TOKEN_INTEGER:
+		take_constant(s, token, "1");
+		return name;
+	case TOKEN_NUMBER:
+		take_constant(s, token, "1.0");
+		return name;
+	case TOKEN_PARAM:
+		take_constant(s, token, "$1");
+		return name;
+	case TOKEN_NATIONAL:
+		put_lower(s, token);
+		return name;
+	case TOKEN_JUNK:
+		s->flags |= SHAPE_JUNK;
+		break;
+	case TOKEN_QUOTED_WORD:
+	case TOKEN_UNICODE_WORD:
+	case TOKEN_OPERATOR:
+	case TOKEN_SYMBOL:
+	case TOKEN_END:
+		break;
+	}
+	put(s, token->start, token->length);
+	return name;
+}
+
+static void
+take_open(struct scanner *s, enum token_name name, char *start)
+{
+	const enum list_kind kind =
+	    is_kept(s) ? LIST_NONE : lists_opened_by(s, name);
+
+	lists_after(s, name, start);
+	if (++s->depth > s->max_depth) {
+		s->max_depth = s->depth;
+	}
+	keep_bracket(s);
+	if (kind != LIST_NONE) {
+		lists_open(s, kind, start);
+	}
+}
+
+static void
+take_close(struct scanner *s, enum token_name name, char *start)
+{
+	if (s->depth > 0) {
+		if (s->depth == s->keep_depth) {
+			s->keep_depth = 0;
+		}
+		if (s->depth == s->query_depth) {
+			s->query_depth = 0;
+		}
+		s->depth--;
+	}
+	lists_after(s, name, start);
+}
+
+static void
+end_statement(struct scanner *s)
+{
+	s->keep = KEEP_NOTHING;
+	s->position = UINT32_MAX; /* incremented to 0 for the next token */
+}
+
+static void
+take_token(struct scanner *s, const struct token *token)
+{
+	enum token_name name = name_of_token(token);
+	char *start;
+
+	if (s->list_count > 0) {
+		lists_before(s, name);
+	}
+	if (needs_blank(s, name)) {
+		*s->out++ = ' ';
+	}
+	start = s->out;
+	name = write_token(s, token, name);
+	if (name == NAME_REG || name == NAME_UNICODE) {
+		restore_cast(s);
+	}
+	if (name == ';' && s->depth == 0) {
+		end_statement(s);
+	} else if (s->position == 0) {
+		begin_statement(s, name);
+	} else if (s->position == 2) {
+		unkeep_query(s, name);
+	}
+	if (name == '(' || name == '[') {
+		take_open(s, name, start);
+	} else if (name == ')' || name == ']') {
+		take_close(s, name, start);
+	} else {
+		lists_after(s, name, start);
+	}
+	s->history = s->history << 8 | (uint64_t)name;
+	s->token_count++;
+	s->position++;
+}
+
+/* Bytes that the flags tell of, found eight at a time. */
+static uint32_t
+byte_flags(const char *text, size_t length)
+{
+	uint64_t all = 0, word;
+	size_t i = 0;
+
+	for (; i + 8 <= length; i += 8) {
+		memcpy(&word, text + i, 8);
+		all |= word;
+	}
+	for (; i < length; i++) {
+		all |= (uint8_t)text[i];
+	}
+	return ((all & 0x8080808080808080) != 0 ? SHAPE_HAS_HIGH_BIT : 0) |
+	    (length > 0 && memchr(text, '\0', length) != NULL ? SHAPE_HAS_NUL
+	                                                      : 0);
+}
+
+void
+shape_scan(struct shape *shape, struct buf *out, const char *text,
+    size_t length, bool std_strings)
+{
+	struct scanner s;
+	struct token token;
+	char *start;
+
+	buf_clear(out);
+	start = (char *)buf_reserve(out, 2 * length + 64);
+	memset(&s, 0, offsetof(struct scanner, lists));
+	lexer_init(&s.lexer, text, length, std_strings);
+	s.out = start;
+	for (;;) {
+		lexer_next(&s.lexer, &token);
+		if (token.class == TOKEN_END) {
+			break;
+		}
+		take_token(&s, &token);
+	}
+	*s.out = std_strings ? '\1' : '\0'; /* part of the key, not the text */
+	shape->hash = hash_bytes128(start, (size_t)(s.out - start) + 1);
+	*s.out = '\0';
+	buf_added(out, (size_t)(s.out - start));
+	shape->token_count = s.token_count;
+	shape->depth = s.max_depth;
+	shape->statements = s.statements;
+	shape->flags = s.flags | byte_flags(text, length) |
+	    (s.lexer.is_unterminated ? SHAPE_UNTERMINATED : 0U);
+}

@@ -1,0 +1,215 @@
+/*
+ * verdict.c - what a SQL text does, as far as its syntax tells.
+ *
+ * Every list here says what is known to be harmless; whatever is in none of
+ * them is not a read, or pins. What hides behind names, such as functions
+ * called by views, triggers, defaults, operators and casts, syntax cannot see.
+ *
+ * The parser and the packer of its result recurse. Measured for every recursive
+ * production, the worst (a chain of prefix operators, one token a level) takes
+ * 360 bytes of stack per token; the token bound is therefore the stack bound.
+ * The packed tree is never unpacked, which would take 1,900 (tree.c).
+ */
+#include "sql/verdict.h"
+
+#include <assert.h>
+#include <pg_query.h>
+#include <pg_query/pg_query.pb-c.h>
+#include <string.h>
+
+#include "sql/judge.h"
+#include "sql/shape.h"
+#include "sql/tree.h"
+
+const struct verdict_bounds verdict_bounds_default = {
+    .token_count = VERDICT_TOKENS_DEFAULT,
+    .depth = VERDICT_DEPTH_DEFAULT,
+    .bytes = VERDICT_BYTES_DEFAULT,
+};
+
+void
+verdict_set_unknown(
+    struct verdict *verdict, uint32_t effects, const char *reason)
+{
+	*verdict = (struct verdict){
+	    .kind = SQL_UNKNOWN,
+	    .needs_primary = true,
+	    .reason = reason,
+	    .effects = effects,
+	    .has_transaction_control = true,
+	    .has_copy_in = true,
+	    .has_copy_out = true,
+	};
+}
+
+/* Why SHAPE is not parsed; NULL when it may be. */
+static const char *
+beyond_bounds(const struct shape *shape, size_t length,
+    const struct verdict_bounds *bounds)
+{
+	if (shape->flags & SHAPE_HAS_NUL) {
+		return "NUL in the text";
+	}
+	if (shape->flags & (SHAPE_JUNK | SHAPE_UNTERMINATED)) {
+		return "text not understood";
+	}
+	if (shape->token_count > bounds->token_count ||
+	    length > bounds->bytes) {
+		return "text too long to be parsed";
+	}
+	if (shape->depth > bounds->depth) {
+		return "text nested too deep to be parsed";
+	}
+	return NULL;
+}
+
+/* Whether WORD, in lower case, is anywhere in BYTES, in any case. */
+static bool
+contains_word(const uint8_t *bytes, size_t size, const char *word)
+{
+	const size_t length = strlen(word);
+
+	for (size_t i = 0; i + length <= size; i++) {
+		size_t k = 0;
+
+		while (
+		    k < length && (bytes[i + k] | 0x20) == (word[k] | 0x20)) {
+			k++;
+		}
+		if (k == length) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The statement within STMT, a RawStmt; false when it has none. */
+static bool
+raw_statement(const struct tree_node *raw, struct tree_node *stmt)
+{
+	return raw->type == &pg_query__raw_stmt__descriptor &&
+	    tree_child(raw, "stmt", stmt);
+}
+
+/* In several statements the modes of a BEGIN among them say nothing. */
+static void
+make_multi(struct verdict *verdict)
+{
+	verdict->kind = SQL_MULTI;
+	verdict->isolation = ISOLATION_DEFAULT;
+	verdict->access = ACCESS_DEFAULT;
+	verdict->is_deferrable = false;
+}
+
+static bool
+judge_tree(struct verdict *verdict, const PgQueryProtobuf *packed)
+{
+	const struct tree_node root = {&pg_query__parse_result__descriptor,
+	    (const uint8_t *)packed->data, packed->len};
+	struct tree_iter iter;
+	struct tree_node raw, stmt;
+	bool has_control = false;
+	size_t count = 0;
+
+	*verdict = (struct verdict){.kind = SQL_EMPTY, .is_read = true};
+	tree_iter_init(&iter, &root, "stmts");
+	while (tree_iter_next(&iter, &raw)) {
+		if (!raw_statement(&raw, &stmt)) {
+			return false;
+		}
+		judge_statement(verdict, &stmt);
+		has_control |= verdict->has_transaction_control;
+		verdict->has_transaction_control = false;
+		count++;
+	}
+	verdict->has_transaction_control = has_control;
+	if (!tree_walk(&root, judge_message, verdict)) {
+		return false;
+	}
+	if (contains_word(root.bytes, root.length, "pg_temp")) {
+		judge_not_read(verdict, "temporary object");
+		verdict->effects |= EFFECT_TEMPORARY;
+	}
+	if (count == 0) {
+		judge_not_read(verdict, "no statement");
+	} else if (count > 1) {
+		make_multi(verdict);
+	}
+	verdict->needs_primary |= verdict->effects != EFFECT_NONE;
+	return true;
+}
+
+bool
+verdict_parse(struct verdict *verdict, const struct shape *shape,
+    const char *text, const struct verdict_bounds *bounds)
+{
+	const char *refusal = beyond_bounds(shape, strlen(text), bounds);
+	PgQueryProtobufParseResult result;
+	bool ok;
+
+	if (refusal != NULL) {
+		verdict_set_unknown(verdict, EFFECT_UNKNOWN, refusal);
+		return false;
+	}
+	result = pg_query_parse_protobuf(text);
+	ok = result.error == NULL && judge_tree(verdict, &result.parse_tree);
+	pg_query_free_protobuf_parse_result(result);
+	if (!ok) {
+		verdict_set_unknown(
+		    verdict, EFFECT_UNKNOWN, "not parsed by PostgreSQL 15");
+	}
+	return ok;
+}
+
+const char *
+sql_kind_name(enum sql_kind kind)
+{
+	static const char *const names[] = {
+	    [SQL_UNKNOWN] = "unknown",
+	    [SQL_EMPTY] = "empty",
+	    [SQL_MULTI] = "several statements",
+	    [SQL_QUERY] = "query",
+	    [SQL_DML] = "change",
+	    [SQL_EXPLAIN] = "explain",
+	    [SQL_SHOW] = "show",
+	    [SQL_BEGIN] = "begin",
+	    [SQL_COMMIT] = "commit",
+	    [SQL_ROLLBACK] = "rollback",
+	    [SQL_SAVEPOINT] = "savepoint",
+	    [SQL_RELEASE] = "release",
+	    [SQL_ROLLBACK_TO] = "rollback to",
+	    [SQL_PREPARE_TRANSACTION] = "prepare transaction",
+	    [SQL_SET_TRANSACTION] = "set transaction",
+	    [SQL_SET] = "set",
+	    [SQL_COPY_IN] = "copy in",
+	    [SQL_COPY_OUT] = "copy out",
+	    [SQL_CURSOR] = "cursor",
+	    [SQL_PREPARE] = "prepare",
+	    [SQL_EXECUTE] = "execute",
+	    [SQL_DEALLOCATE] = "deallocate",
+	    [SQL_DISCARD] = "discard",
+	    [SQL_LISTEN] = "listen",
+	    [SQL_NOTIFY] = "notify",
+	    [SQL_OTHER] = "other",
+	};
+
+	assert((size_t)kind < sizeof(names) / sizeof(names[0]));
+	return names[kind];
+}
+
+const char *
+sql_effect_name(uint32_t effects)
+{
+	static const char *const names[] = {
+#define EFFECT(symbol, text) text,
+#include "sql/effects.def"
+#undef EFFECT
+	};
+
+	for (size_t i = 0; i < EFFECT_COUNT; i++) {
+		if (effects & (1U << i)) {
+			return names[i];
+		}
+	}
+	return "none";
+}

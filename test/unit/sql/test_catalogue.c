@@ -1,0 +1,237 @@
+/* test_catalogue.c - verdicts remembered by shape. */
+#include "support/unit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/buf.h"
+#include "sql/catalogue.h"
+
+static const struct catalogue_session plain = {.std_strings = true};
+
+static struct catalogue *catalogue;
+
+static void
+setup(void)
+{
+	struct catalogue_options options = catalogue_options_default;
+
+	options.parse_share_us = 1000000000;
+	catalogue = catalogue_new(&options);
+}
+
+static void
+teardown(void)
+{
+	catalogue_free(&catalogue);
+}
+
+static struct verdict
+look_up(const char *text)
+{
+	struct verdict verdict;
+
+	catalogue_lookup(
+	    catalogue, text, strlen(text), &plain, 1000000, &verdict);
+	return verdict;
+}
+
+START_TEST(catalogue_parses_a_shape_once)
+{
+	const struct catalogue_counters *counters =
+	    catalogue_counters(catalogue);
+
+	ck_assert(look_up("select a from t where b = 1").is_read);
+	ck_assert(look_up("SELECT a FROM t WHERE b = 22 -- x").is_read);
+	ck_assert(look_up("select a\nfrom t where b=333").is_read);
+	ck_assert_uint_eq(counters->parses, 1);
+	ck_assert_uint_eq(counters->misses, 1);
+	ck_assert_uint_eq(counters->hits, 2);
+	ck_assert_uint_eq(catalogue_count(catalogue), 1);
+	ck_assert(!look_up("select a from t where b = 'x' for update").is_read);
+	ck_assert_uint_eq(counters->parses, 2);
+}
+END_TEST
+
+START_TEST(catalogue_keys_by_the_string_setting)
+{
+	static const char text[] = "select '\\' || f('x') || '\\'";
+	struct catalogue_session old = {.std_strings = false};
+	struct verdict verdict;
+
+	ck_assert_uint_eq(look_up(text).effects, EFFECT_FUNCTION);
+	catalogue_lookup(
+	    catalogue, text, strlen(text), &old, 1000000, &verdict);
+	ck_assert_uint_ne(verdict.kind, SQL_QUERY);
+	ck_assert(!verdict.is_read);
+}
+END_TEST
+
+START_TEST(catalogue_classifies_nothing_in_unsafe_encodings)
+{
+	struct catalogue_session sjis = {
+	    .std_strings = true, .is_encoding_unsafe = true};
+	struct verdict verdict;
+
+	catalogue_lookup(catalogue, "select 1", 8, &sjis, 1000000, &verdict);
+	ck_assert_int_eq(verdict.kind, SQL_UNKNOWN);
+	ck_assert(!verdict.is_read && verdict.needs_primary);
+	ck_assert_uint_eq(verdict.effects, EFFECT_UNKNOWN);
+	ck_assert_uint_eq(catalogue_count(catalogue), 0);
+	ck_assert(!catalogue_last_shape(catalogue, &(struct hash128){0}, NULL));
+}
+END_TEST
+
+START_TEST(catalogue_judges_long_texts_by_key_words)
+{
+	struct buf text = {0};
+	struct verdict verdict;
+
+	buf_append_str(&text, "insert into t (a) values ('");
+	for (int i = 0; i < 70000; i++) {
+		buf_append_char(&text, 'x');
+	}
+	buf_append_str(&text, "')");
+	verdict = look_up(buf_text(&text));
+	ck_assert_int_eq(verdict.kind, SQL_UNKNOWN);
+	ck_assert(!verdict.is_read);
+	ck_assert_uint_eq(verdict.effects, EFFECT_NONE);
+	buf_append_str(&text, "; set a = 1");
+	verdict = look_up(buf_text(&text));
+	ck_assert_uint_eq(verdict.effects, EFFECT_SET);
+	ck_assert_uint_eq(catalogue_counters(catalogue)->too_long, 2);
+	ck_assert_uint_eq(catalogue_count(catalogue), 0);
+	buf_fini(&text);
+}
+END_TEST
+
+START_TEST(catalogue_judges_unparsable_shapes_by_key_words_once)
+{
+	struct buf text = {0};
+
+	buf_append_str(&text, "select 0");
+	for (int i = 0; i < 1000; i++) {
+		buf_append_str(&text, " + a");
+	}
+	ck_assert_int_eq(look_up(buf_text(&text)).kind, SQL_UNKNOWN);
+	ck_assert_uint_eq(look_up(buf_text(&text)).effects, EFFECT_NONE);
+	ck_assert_uint_eq(catalogue_counters(catalogue)->hits, 1);
+	ck_assert_uint_eq(look_up("select 0x1f").effects, EFFECT_UNKNOWN);
+	ck_assert_uint_eq(look_up("selec 1").effects, EFFECT_UNKNOWN);
+	buf_fini(&text);
+}
+END_TEST
+
+START_TEST(catalogue_forgets_the_least_used_first)
+{
+	struct catalogue_options options = catalogue_options_default;
+	size_t one, count;
+
+	options.parse_share_us = 1000000000;
+	(void)look_up("select 1 from t0");
+	one = catalogue_used_bytes(catalogue);
+	options.bytes = 10 * one;
+	catalogue_configure(catalogue, &options);
+	for (int i = 0; i < 30; i++) {
+		char text[64];
+
+		(void)snprintf(text, sizeof(text), "select 1 from t%d", i);
+		(void)look_up(text);
+		(void)look_up("select 1 from t0"); /* stays young */
+		ck_assert_uint_le(
+		    catalogue_used_bytes(catalogue), options.bytes);
+	}
+	count = catalogue_counters(catalogue)->parses;
+	ck_assert_uint_eq(catalogue_count(catalogue), 10);
+	ck_assert_uint_eq(catalogue_counters(catalogue)->evicted, 20);
+	(void)look_up("select 1 from t0");
+	(void)look_up("select 1 from t29");
+	ck_assert_uint_eq(catalogue_counters(catalogue)->parses, count);
+	(void)look_up("select 1 from t5");
+	ck_assert_uint_eq(catalogue_counters(catalogue)->parses, count + 1);
+	options.bytes = 0;
+	catalogue_configure(catalogue, &options);
+	ck_assert_uint_eq(catalogue_count(catalogue), 0);
+	ck_assert(look_up("select 1 from t5").is_read);
+}
+END_TEST
+
+START_TEST(catalogue_forgets_when_the_bounds_change)
+{
+	struct catalogue_options options = catalogue_options_default;
+
+	ck_assert(look_up("select a, b").is_read);
+	options.bounds.token_count = 2;
+	catalogue_configure(catalogue, &options);
+	ck_assert(!look_up("select a, b").is_read);
+}
+END_TEST
+
+START_TEST(catalogue_parses_no_more_than_its_share)
+{
+	struct catalogue_options options = catalogue_options_default;
+	const struct catalogue_counters *counters;
+	struct verdict verdict;
+	char text[64];
+	int i = 0;
+
+	catalogue_free(&catalogue);
+	options.parse_share_us = 2000;
+	catalogue = catalogue_new(&options);
+	counters = catalogue_counters(catalogue);
+	do {
+		(void)snprintf(text, sizeof(text), "select f%d(1), 2", i++);
+		catalogue_lookup(
+		    catalogue, text, strlen(text), &plain, 10000000, &verdict);
+	} while (counters->refused == 0 && i < 1000000);
+	ck_assert_int_lt(i, 1000000);
+	ck_assert_int_eq(verdict.kind, SQL_UNKNOWN);
+	ck_assert_uint_eq(verdict.effects, EFFECT_FUNCTION);
+	ck_assert_uint_eq(catalogue_count(catalogue), counters->parses);
+	/* What is known is still answered, and time brings more. */
+	catalogue_lookup(
+	    catalogue, "select f0(1), 2", 15, &plain, 10000000, &verdict);
+	ck_assert_int_eq(verdict.kind, SQL_QUERY);
+	catalogue_lookup(
+	    catalogue, text, strlen(text), &plain, 3600000000, &verdict);
+	ck_assert_int_eq(verdict.kind, SQL_QUERY);
+	ck_assert_uint_eq(
+	    counters->misses, counters->parses + counters->refused);
+}
+END_TEST
+
+START_TEST(catalogue_gives_the_last_shape)
+{
+	struct buf out = {0};
+	struct hash128 first, second;
+
+	(void)look_up("select 'a' from T");
+	ck_assert(catalogue_last_shape(catalogue, &first, &out));
+	ck_assert_str_eq(buf_text(&out), "select '' from t");
+	(void)look_up("select 'b' from t");
+	ck_assert(catalogue_last_shape(catalogue, &second, NULL));
+	ck_assert_mem_eq(&first, &second, sizeof(first));
+	buf_fini(&out);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("catalogue");
+	TCase *tcase = tcase_create("look-up");
+
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_test(tcase, catalogue_parses_a_shape_once);
+	tcase_add_test(tcase, catalogue_keys_by_the_string_setting);
+	tcase_add_test(tcase, catalogue_classifies_nothing_in_unsafe_encodings);
+	tcase_add_test(tcase, catalogue_judges_long_texts_by_key_words);
+	tcase_add_test(
+	    tcase, catalogue_judges_unparsable_shapes_by_key_words_once);
+	tcase_add_test(tcase, catalogue_forgets_the_least_used_first);
+	tcase_add_test(tcase, catalogue_forgets_when_the_bounds_change);
+	tcase_add_test(tcase, catalogue_parses_no_more_than_its_share);
+	tcase_add_test(tcase, catalogue_gives_the_last_shape);
+	suite_add_tcase(suite, tcase);
+	return unit_run(suite);
+}
