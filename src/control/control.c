@@ -15,27 +15,22 @@
  *   - PQconnectPoll may close its socket and open another, even under the same
  *     number. The watcher is therefore closed before and opened after it.
  *   - It has no deadline, and neither has a question. One timer is ours.
- *   - A failed login leaves only a text. With verbose errors it contains the
- *     SQLSTATE, which is cut out of it again.
+ *   - A failed login leaves only a text, see pq_error.c.
  *   - Bytes that OpenSSL has decrypted do not make the socket readable; while
  *     some are pending we go on reading.
  *   - PQcancel blocks: a question whose deadline passes costs the connection.
  *   - libpq trusts the length of a message; the deadline bounds what it reads.
- *   - From version 16 on "require_auth" keeps the server from starting GSSAPI,
- *     which would wait for a key server.
  */
 #include "control/control.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <libpq-fe.h>
 #include <openssl/ssl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/env.h"
-#include "core/buf.h"
+#include "control/keywords.h"
+#include "control/pq_error.h"
 #include "core/error.h"
 #include "core/list.h"
 #include "core/mem.h"
@@ -46,11 +41,6 @@
 
 /* Reads per turn while OpenSSL holds decrypted bytes. */
 #define READS_PER_TURN 16
-
-/* A path at which nothing can ever be. */
-#define NO_FILE "/dev/null/none"
-
-#define KEYWORDS_MAX 24
 
 enum control_state {
 	CONTROL_CONNECTING,
@@ -82,10 +72,10 @@ struct control {
 	bool wants_write;
 	struct control_events events;
 	int64_t connect_timeout_us;
-	struct list waiting;     /* of struct question, owned */
-	struct question *flying; /* owned; non-NULL iff ASKING */
-	struct error notice;     /* last error sent outside a question */
-	struct error unstartable;
+	struct list waiting;      /* of struct question, owned */
+	struct question *flying;  /* owned; non-NULL iff ASKING */
+	struct error notice;      /* last error sent outside a question */
+	struct error unstartable; /* why, if libpq did not even start */
 };
 
 struct control_row {
@@ -127,58 +117,7 @@ control_server_version(const struct control *control)
 	return control_is_open(control) ? PQserverVersion(control->conn) : 0;
 }
 
-/* ---- errors -------------------------------------------------------------- */
-
-/*
- * Finds ":  XXXXX: " in TEXT, libpq's "SEVERITY:  SQLSTATE: message"; the
- * severity may be in any language. NULL if there is none.
- */
-static const char *
-find_sqlstate(const char *text)
-{
-	while ((text = strstr(text, ":  ")) != NULL) {
-		text += 3;
-		if (strspn(text, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5 &&
-		    strncmp(text + 5, ": ", 2) == 0) {
-			return text;
-		}
-	}
-	return NULL;
-}
-
-/* Sets ERR from libpq's TEXT: its SQLSTATE or FALLBACK, its first line. */
-static void
-set_from_libpq(struct error *err, const char *text, const char *fallback)
-{
-	const char *at = find_sqlstate(text);
-	char sqlstate[6] = "";
-
-	if (at != NULL) {
-		memcpy(sqlstate, at, 5);
-		text = at + 7;
-	} else if (strncmp(text, "connection to server", 20) == 0 &&
-	    (at = strstr(text, " failed: ")) != NULL) {
-		/* Who tells of it knows to which server. */
-		text = at + 9;
-		at = NULL;
-	}
-	error_set(err, at != NULL ? sqlstate : fallback, "%.*s",
-	    (int)strcspn(text, "\n"), text);
-}
-
-static void
-set_from_result(struct error *err, const PGresult *result)
-{
-	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-	const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-
-	if (sqlstate == NULL || strlen(sqlstate) != 5 || text == NULL) {
-		set_from_libpq(err, PQresultErrorMessage(result),
-		    SQLSTATE_CONNECTION_FAILURE);
-		return;
-	}
-	error_set(err, sqlstate, "%s", text);
-}
+/* ---- notices ------------------------------------------------------------- */
 
 /* Nothing reaches stderr; an error outside a question (57P01 before the end)
  * is kept as the reason of the loss that follows. */
@@ -192,7 +131,7 @@ on_notice(void *context, const PGresult *result)
 	if (severity != NULL &&
 	    (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0 ||
 	        strcmp(severity, "ERROR") == 0)) {
-		set_from_result(&control->notice, result);
+		pq_error_set_result(&control->notice, result);
 	}
 }
 
@@ -335,7 +274,7 @@ lose_broken(struct control *control)
 	struct error err = control->notice;
 
 	if (err.text[0] == '\0') {
-		set_from_libpq(&err, PQerrorMessage(control->conn),
+		pq_error_set(&err, PQerrorMessage(control->conn),
 		    SQLSTATE_CONNECTION_FAILURE);
 	}
 	lose(control, CONTROL_BROKEN, &err);
@@ -454,7 +393,7 @@ take_result(struct control *control, const PGresult *result)
 	case PGRES_NONFATAL_ERROR:
 		/* The first says why; "connection closed" may follow. */
 		if (!question->is_rejected) {
-			set_from_result(&question->err, result);
+			pq_error_set_result(&question->err, result);
 		}
 		question->is_rejected = true;
 		return true;
@@ -590,9 +529,9 @@ lose_connecting(struct control *control)
 {
 	struct error err;
 	const char *text = PQerrorMessage(control->conn);
-	bool is_rejected = find_sqlstate(text) != NULL;
+	bool is_rejected = pq_error_has_sqlstate(text);
 
-	set_from_libpq(&err, text, SQLSTATE_CANNOT_CONNECT);
+	pq_error_set(&err, text, SQLSTATE_CANNOT_CONNECT);
 	if (is_rejected) {
 		lose(control, CONTROL_REJECTED, &err);
 	} else if (control->is_reached) {
@@ -654,8 +593,7 @@ drive(struct control *control)
 {
 	switch (control->state) {
 	case CONTROL_CONNECTING:
-		if (control->conn == NULL ||
-		    control->unstartable.text[0] != '\0') {
+		if (control->conn == NULL) {
 			lose(control, CONTROL_REFUSED, &control->unstartable);
 			return;
 		}
@@ -673,127 +611,11 @@ drive(struct control *control)
 
 /* ---- opening ------------------------------------------------------------- */
 
-struct keywords {
-	const char *names[KEYWORDS_MAX + 1];
-	const char *values[KEYWORDS_MAX + 1];
-	size_t count;
-};
-
-static bool
-is_given(const char *value)
-{
-	return value != NULL && *value != '\0';
-}
-
-/* Adds NAME with VALUE, or with FALLBACK where it is not given. */
-static void
-add(struct keywords *keywords, const char *name, const char *value,
-    const char *fallback)
-{
-	value = is_given(value) ? value : fallback;
-	if (!is_given(value)) {
-		return;
-	}
-	assert(keywords->count < KEYWORDS_MAX);
-	keywords->names[keywords->count] = name;
-	keywords->values[keywords->count] = value;
-	keywords->count++;
-}
-
-/* Whether this libpq knows the keyword NAME. */
-static bool
-is_keyword(const char *name)
-{
-	PQconninfoOption *options = PQconndefaults();
-	bool is_known = false;
-
-	for (const PQconninfoOption *o = options;
-	     o != NULL && o->keyword != NULL; o++) {
-		is_known = is_known || strcmp(o->keyword, name) == 0;
-	}
-	PQconninfoFree(options);
-	return is_known;
-}
-
-/* libpq wants as many hosts as addresses. */
-static void
-repeat_host(struct buf *out, const struct control_params *params)
-{
-	const char *address = params->hostaddr;
-
-	if (!is_given(params->host)) {
-		return;
-	}
-	buf_append_str(out, params->host);
-	while (is_given(address) && (address = strchr(address, ',')) != NULL) {
-		address++;
-		buf_append_char(out, ',');
-		buf_append_str(out, params->host);
-	}
-}
-
-static void
-add_all(struct keywords *keywords, const struct control_params *params,
-    const char *hosts, const char *port)
-{
-	add(keywords, "host", hosts, NULL);
-	add(keywords, "hostaddr", params->hostaddr, NULL);
-	add(keywords, "port", port, NULL);
-	add(keywords, "dbname", params->dbname, params->user);
-	add(keywords, "user", params->user, NULL);
-	add(keywords, "password", params->password, NULL);
-	add(keywords, "passfile", params->passfile, NO_FILE);
-	add(keywords, "sslmode", params->sslmode, "prefer");
-	add(keywords, "sslrootcert", params->sslrootcert, NO_FILE);
-	add(keywords, "sslcert", params->sslcert, NO_FILE);
-	add(keywords, "sslkey", params->sslkey, NO_FILE);
-	add(keywords, "sslcrl", NULL, NO_FILE);
-	add(keywords, "gssencmode", NULL, "disable");
-	add(keywords, "client_encoding", NULL, "UTF8");
-	add(keywords, "target_session_attrs", NULL, "any");
-	add(keywords, "application_name", params->application_name,
-	    "pgweir monitor");
-	if (is_keyword("require_auth")) {
-		add(keywords, "require_auth", NULL, "!gss,!sspi");
-	}
-}
-
-/* Whether libpq can connect without asking a name server. */
-static bool
-is_resolved(const struct control_params *params)
-{
-	uint8_t address[sizeof(struct in6_addr)];
-
-	return is_given(params->hostaddr) ||
-	    (is_given(params->host) &&
-	        (params->host[0] == '/' || params->host[0] == '@' ||
-	            inet_pton(AF_INET, params->host, address) == 1 ||
-	            inet_pton(AF_INET6, params->host, address) == 1));
-}
-
 static void
 start(struct control *control, const struct control_params *params)
 {
-	struct keywords keywords = {0};
-	char port[16];
-	struct buf hosts = {0};
-
-	if (!is_resolved(params) || !is_given(params->user)) {
-		error_set(&control->unstartable, SQLSTATE_CANNOT_CONNECT,
-		    !is_given(params->user) ? "no user to log in as"
-		                            : "host has no address yet");
-		return;
-	}
-	(void)snprintf(port, sizeof(port), "%d", params->port);
-	env_forget_libpq();
-	repeat_host(&hosts, params);
-	add_all(&keywords, params, buf_text(&hosts), port);
-	control->conn =
-	    PQconnectStartParams(keywords.names, keywords.values, 0);
-	buf_fini(&hosts);
+	control->conn = keywords_connect(params, &control->unstartable);
 	if (control->conn == NULL) {
-		error_set(&control->unstartable, SQLSTATE_INTERNAL,
-		    "libpq has no memory");
 		return;
 	}
 	(void)PQsetNoticeReceiver(control->conn, on_notice, control);

@@ -5,7 +5,8 @@
  * Each node of a cluster with more than one is asked over its own connection
  * (watch.c), whatever the number of databases it serves. Here is who is
  * watched, and what of it is said to the operator: a line for each change, at
- * most LINES_PER_WINDOW per node and minute, the rest counted.
+ * most LINES_PER_WINDOW per node and minute. What was withheld is counted and
+ * followed, when the minute is over, by a line with the state then.
  */
 #include "route/monitor.h"
 
@@ -22,7 +23,7 @@
 #include "route/monitor_login.h"
 #include "route/watch.h"
 
-#define LINES_PER_WINDOW 12
+#define LINES_PER_WINDOW 20
 #define WINDOW_US ((int64_t)60000000)
 
 /* A node and how many clusters want it watched. */
@@ -36,9 +37,10 @@ struct watched {
 	struct node_observer observer;
 	unsigned clusters;
 	struct log_source log;
-	int64_t window_us; /* when the present one began */
-	unsigned lines;    /* in this window */
-	unsigned unsaid;
+	struct grave grave;
+	struct timer window; /* runs from the first line of a window */
+	unsigned lines;      /* in this window */
+	unsigned unsaid;     /* lines withheld in it */
 };
 
 /* A cluster whose leadership is logged. */
@@ -76,21 +78,32 @@ log_context(const void *object, struct buf *out)
 	}
 }
 
+/* The window is over; if lines were withheld in it, says how things stand. */
+static void
+on_window_over(struct timer *timer)
+{
+	struct watched *watched = list_entry(timer, struct watched, window);
+
+	watched->lines = 0;
+	if (watched->unsaid > 0) {
+		log_warning(&watched->log,
+		    "node keeps changing: not every change was told");
+		watched->unsaid = 0;
+	}
+}
+
 /* Whether one more line about WATCHED may be written now. */
 static bool
 may_say(struct watched *watched)
 {
-	int64_t now_us = loop_now_us(watched->monitor->shared.loop);
-
-	if (watched->lines == 0 || now_us - watched->window_us > WINDOW_US) {
-		watched->window_us = now_us;
-		watched->lines = 0;
-	}
 	if (watched->lines >= LINES_PER_WINDOW) {
 		watched->unsaid++;
 		return false;
 	}
-	watched->lines++;
+	if (watched->lines++ == 0) {
+		timer_start(&watched->window, watched->monitor->shared.loop,
+		    WINDOW_US, 0, on_window_over);
+	}
 	return true;
 }
 
@@ -121,7 +134,6 @@ on_node_change(
 	if ((changes & (NODE_CHANGED_ROLE | NODE_CHANGED_HEALTH)) != 0 &&
 	    may_say(watched)) {
 		say_change(watched, changes);
-		watched->unsaid = 0;
 	}
 }
 
@@ -174,14 +186,12 @@ on_cluster_event(struct cluster_observer *observer, struct cluster *cluster,
 		if (watched != NULL && may_say(watched)) {
 			log_warning(
 			    &watched->log, "no primary: writes wait for one");
-			watched->unsaid = 0;
 		}
 		return;
 	}
 	watched = find_watched(followed->monitor, node);
 	if (watched != NULL && may_say(watched)) {
 		say_event(watched, event);
-		watched->unsaid = 0;
 	}
 }
 
@@ -282,6 +292,12 @@ change_giver(struct watched *watched)
 }
 
 static void
+reap_watched(struct grave *grave)
+{
+	free(list_entry(grave, struct watched, grave));
+}
+
+static void
 unwant(struct monitor *monitor, const struct node *node,
     const struct followed *leaving)
 {
@@ -297,7 +313,9 @@ unwant(struct monitor *monitor, const struct node *node,
 	assert(watched->watch == NULL);
 	node_unobserve(watched->node, &watched->observer);
 	HASH_DEL(monitor->nodes, watched);
-	free(watched);
+	timer_stop(&watched->window);
+	watched->grave.reap = reap_watched;
+	loop_bury(monitor->shared.loop, &watched->grave);
 }
 
 static struct followed *

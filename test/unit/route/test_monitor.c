@@ -10,12 +10,14 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "core/buf.h"
 #include "core/error.h"
+#include "core/log.h"
 #include "net/loop.h"
 #include "net/resolver.h"
 #include "node/cluster.h"
@@ -510,6 +512,51 @@ START_TEST(monitor_asks_for_less_where_rights_are_missing)
 }
 END_TEST
 
+/* Lines in the file at PATH that contain TEXT. */
+static int
+count_lines(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "r");
+	char line[1024];
+	int count = 0;
+
+	ck_assert_ptr_nonnull(file);
+	while (fgets(line, sizeof(line), file) != NULL) {
+		count += strstr(line, text) != NULL;
+	}
+	(void)fclose(file);
+	return count;
+}
+
+START_TEST(monitor_says_each_change_once_and_not_endlessly)
+{
+	char path[] = "/tmp/test_monitor.XXXXXX";
+	int fd = mkstemp(path);
+	struct logger *logger = logger_new();
+	struct logger_options to_file = {.file = path, .level = LEVEL_INFO};
+	struct monitor_options options = {.interval_us = LONG};
+	struct monitor *talker;
+
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	ck_assert_int_eq(logger_configure(logger, &to_file, NULL), 0);
+	talker = monitor_new(loop, resolver, logger, &options);
+	monitor_watch(talker, cluster, &(struct monitor_login){.user = NULL});
+	for (int i = 0; i < 5; i++) {
+		node_report_hot_standby(nodes[1], true, i);
+	}
+	ck_assert_int_eq(count_lines(path, "node is up"), 1);
+	ck_assert_int_eq(count_lines(path, "role=replica health=up"), 1);
+	for (int i = 0; i < 100; i++) {
+		node_report_hot_standby(nodes[1], i % 2 == 0, 10 + i);
+	}
+	ck_assert_int_eq(count_lines(path, "node="), 20);
+	monitor_free(&talker);
+	logger_free(&logger);
+	unlink(path);
+}
+END_TEST
+
 /* ---- failures ------------------------------------------------------------ */
 
 START_TEST(monitor_marks_a_node_that_is_gone_and_finds_it_again)
@@ -638,6 +685,7 @@ main(void)
 	tcase_add_test(find, monitor_goes_on_by_the_login_of_another_cluster);
 	tcase_add_test(find, monitor_leaves_a_node_that_stands_alone);
 	tcase_add_test(find, monitor_without_a_user_asks_nobody);
+	tcase_add_test(find, monitor_says_each_change_once_and_not_endlessly);
 	tcase_add_test(find, monitor_asks_for_less_where_rights_are_missing);
 	tcase_add_test(
 	    failure, monitor_marks_a_node_that_is_gone_and_finds_it_again);
