@@ -312,6 +312,7 @@ unwant(struct monitor *monitor, const struct node *node,
 	}
 	assert(watched->watch == NULL);
 	node_unobserve(watched->node, &watched->observer);
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): it is in it */
 	HASH_DEL(monitor->nodes, watched);
 	timer_stop(&watched->window);
 	watched->grave.reap = reap_watched;
