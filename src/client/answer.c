@@ -113,7 +113,7 @@ try_replay(
 	struct error_fields fields;
 	bool is_write, is_loss;
 
-	if (error_fields_parse(body, size, &fields) != 0 ||
+	if (error_fields_parse(body, frame->body_bytes, &fields) != 0 ||
 	    !is_refusal(&fields, &is_write, &is_loss) ||
 	    client->pass_left > 0) {
 		return false;
@@ -124,7 +124,10 @@ try_replay(
 	}
 	log_debug(&client->log, "refused by %s: %s",
 	    flow->server->slot->node->name, fields.message);
-	flow->start = flow->at; /* what was held of it goes nowhere */
+	/* What was held of the answer goes nowhere; the server's rest is left
+	 * to be drained. */
+	flow->at += frame_bytes(frame);
+	flow->start = flow->at;
 	flow->server->slot->node->counters.replays++;
 	link_replay(client, !is_loss);
 	return true;
@@ -233,7 +236,7 @@ take_whole(struct client *client, struct flow *flow, const struct frame *frame,
 			    "our own message was refused: type", frame->type);
 		}
 		if (client->replay.is_holding &&
-		    try_replay(client, flow, body, frame->body_bytes)) {
+		    try_replay(client, flow, frame)) {
 			return NEXT_STOP;
 		}
 		note_error(client, body, frame->body_bytes);
@@ -387,6 +390,7 @@ answer_on_readable(void *holder)
 	}
 	keep = flow.size - flow.at;
 	server_read_done(flow.server, client, bytes + flow.at, keep);
+	server_take_kept(flow.server);
 	if (still_linked(client, &flow)) {
 		link_end_if_done(client);
 	}

@@ -18,10 +18,12 @@
 static const char *
 command_tag(struct client *client)
 {
+	struct hash128 ignored;
 	struct buf shape = {0};
 	bool is_start;
 
-	is_start = catalogue_last_shape(client->set->catalogue, NULL, &shape) &&
+	is_start =
+	    catalogue_last_shape(client->set->catalogue, &ignored, &shape) &&
 	    strncmp(buf_text(&shape), "start", 5) == 0;
 	buf_fini(&shape);
 	return is_start ? "START TRANSACTION" : "BEGIN";

@@ -148,7 +148,11 @@ on_applied(void *holder, const struct error *err)
 
 		pool_set_welcome(client->pool, server);
 		client->server = NULL;
-		server_release(server);
+		if (server_is_releasable(server)) {
+			server_release(server);
+		} else {
+			server_drop(server, CLOSE_SERVER_UNCLEAN);
+		}
 		login_on_welcome(client, NULL);
 		return;
 	}

@@ -21,6 +21,8 @@
 #define CANCEL_TIMEOUT_US ((int64_t)10 * 1000000)
 
 struct cancel {
+	struct list_link all;  /* in set->cancels */
+	struct pools *set;     /* borrowed; outlives it */
 	struct list_link link; /* in server->cancels; not linked without */
 	struct server *server; /* borrowed; NULL once that has closed */
 	struct loop *loop;     /* borrowed */
@@ -43,6 +45,7 @@ finish(struct cancel *cancel)
 {
 	struct server *server = cancel->server;
 
+	list_remove(&cancel->set->cancels, &cancel->all);
 	timer_stop(&cancel->deadline);
 	connector_cancel(&cancel->connector);
 	stream_close(&cancel->stream);
@@ -123,7 +126,9 @@ cancel_send(struct server *server)
 	}
 	cancel = mem_zalloc(sizeof(*cancel));
 	cancel->server = server;
+	cancel->set = set;
 	cancel->loop = set->loop;
+	list_append(&set->cancels, &cancel->all);
 	cancel->log = set->log;
 	cancel->grave.reap = reap_cancel;
 	msg_cancel_request(&cancel->request, server->process_id,
@@ -146,5 +151,15 @@ cancel_forget_server(struct list *cancels)
 
 	while ((link = list_pop(cancels)) != NULL) {
 		list_entry(link, struct cancel, link)->server = NULL;
+	}
+}
+
+void
+cancel_end_all(struct list *all)
+{
+	struct cancel *cancel;
+
+	while ((cancel = list_first(all, struct cancel, all)) != NULL) {
+		finish(cancel);
 	}
 }

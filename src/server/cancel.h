@@ -19,4 +19,7 @@ void cancel_send(struct server *server);
 /* The server of CANCELS closes: those under way finish without it. */
 void cancel_forget_server(struct list *cancels);
 
+/* Ends whatever is in ALL, the pools' list; for the end of the process. */
+void cancel_end_all(struct list *all);
+
 #endif

@@ -13,6 +13,7 @@
 #include "core/mem.h"
 #include "core/str.h"
 #include "node/node.h"
+#include "server/cancel.h"
 #include "server/pool_int.h"
 #include "server/profile.h"
 #include "server/server_int.h"
@@ -346,6 +347,12 @@ pools_new(struct loop *loop, struct logger *logger, struct resolver *resolver,
 	return pools;
 }
 
+void
+pools_set_dialer(struct pools *pools, const struct pool_dialer *dialer)
+{
+	pools->dialer = dialer;
+}
+
 static void
 end_pool(struct pool *pool)
 {
@@ -391,6 +398,7 @@ pools_free(struct pools **pools)
 		HASH_DEL(set->table, pool);
 		end_pool(pool);
 	}
+	cancel_end_all(&set->cancels);
 	profiles_free(&set->profiles);
 	config_unref(&set->config);
 	free(set);

@@ -29,6 +29,8 @@ struct pools;
 struct profile;
 struct resolver;
 struct server;
+struct stream;
+struct stream_transport;
 struct waiter;
 
 /* Which nodes may serve a request. */
@@ -65,11 +67,24 @@ struct pool_events {
 	void *context;
 };
 
+/* Connections over something else than sockets, for tests. */
+struct pool_dialer {
+	const struct stream_transport *transport;
+	/* Returns the transport's context for a new connection to NODE. */
+	void *(*dial)(void *context, const struct node *node);
+	/* STREAM runs over what dial() returned. */
+	void (*opened)(void *transport_context, struct stream *stream);
+	void *context;
+};
+
 /* Returns the set of all pools. Everything given is borrowed and outlives it;
  * CONFIG is referenced. */
 struct pools *pools_new(struct loop *loop, struct logger *logger,
     struct resolver *resolver, struct node_set *nodes, struct config *config,
     const struct pool_events *events);
+
+/* Connects by DIALER, which is borrowed, from now on. */
+void pools_set_dialer(struct pools *pools, const struct pool_dialer *dialer);
 
 /* Closes every server, refuses every waiter, frees all. */
 void pools_free(struct pools **pools);

@@ -85,6 +85,8 @@ struct pools {
 	struct config *config;     /* shared */
 	struct profiles *profiles; /* owned */
 	struct pool_events events;
+	struct list cancels;              /* of struct cancel, under way */
+	const struct pool_dialer *dialer; /* borrowed; NULL: sockets */
 	struct timer tick;
 	uint64_t arrivals;
 	uint64_t last_server_id;

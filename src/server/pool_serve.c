@@ -510,6 +510,19 @@ check_login(struct pool_slot *slot, int64_t now_us)
 	}
 }
 
+/* Nobody tells what this node is: a login will. */
+static void
+find_out(struct pool_slot *slot)
+{
+	const struct node *node = slot->node;
+
+	if (slot->pool->options.split && slot->count == 0 &&
+	    node->role == NODE_ROLE_UNKNOWN && !node->is_monitored &&
+	    cluster_count(slot->pool->cluster) > 1) {
+		(void)slot_open(slot);
+	}
+}
+
 void
 pool_tick(struct pool *pool, int64_t now_us)
 {
@@ -519,6 +532,7 @@ pool_tick(struct pool *pool, int64_t now_us)
 
 		check_idle(slot, now_us);
 		check_login(slot, now_us);
+		find_out(slot);
 	}
 	list_foreach_safe (&pool->old_slots, old_link) {
 		check_login(

@@ -151,6 +151,18 @@ on_connected(struct connector *connector, int fd, const struct error *err)
 	server_login_begin(server);
 }
 
+static void
+connect_over(struct server *server, const struct pool_dialer *dialer)
+{
+	void *context = dialer->dial(dialer->context, server->slot->node);
+
+	server->stream = stream_new_over(server->slot->pool->set->loop,
+	    dialer->transport, context, &stream_ops, server);
+	dialer->opened(context, server->stream);
+	server_set_state(server, SERVER_LOGIN);
+	server_login_begin(server);
+}
+
 struct server *
 server_connect(struct pool_slot *slot)
 {
@@ -168,6 +180,10 @@ server_connect(struct pool_slot *slot)
 	slot->count++;
 	server->dial = mem_zalloc(sizeof(*server->dial));
 	server->dial->server = server;
+	if (set->dialer != NULL) {
+		connect_over(server, set->dialer);
+		return server;
+	}
 	connector_start(&server->dial->connector, set->loop, set->resolver,
 	    slot->node->host, (uint16_t)slot->node->port,
 	    slot->pool->options.server_connect_timeout_us,

@@ -72,6 +72,10 @@ bool server_read(struct server *server, const void *owner, uint8_t **bytes,
 void server_read_done(struct server *server, const void *owner,
     const uint8_t *bytes, size_t size);
 
+/* Acts on whole messages among what was kept, if SERVER has become its own
+ * since. May close it. */
+void server_take_kept(struct server *server);
+
 /* Takes note of a ParameterStatus body; false if it is malformed. True in
  * *HIDDEN: clients must not see it. */
 bool server_note_parameter(struct server *server, const uint8_t *body,

@@ -246,6 +246,25 @@ take_messages(struct server *server, const uint8_t *at, size_t size)
 }
 
 void
+server_take_kept(struct server *server)
+{
+	struct loop *loop = server->slot->pool->set->loop;
+	size_t size = server->partial.length, used;
+	uint8_t *scratch;
+
+	if (server->state == SERVER_DRAINING && size > 0) {
+		scratch = loop_scratch_take(loop, server);
+		memcpy(scratch, kept_bytes(&server->partial), size);
+		kept_fini(loop_blocks(loop), &server->partial);
+		used = take_messages(server, scratch, size);
+		server_read_done(server, server, scratch + used, size - used);
+	}
+	if (server->state == SERVER_DRAINING) {
+		server_drain_on(server);
+	}
+}
+
+void
 server_read_own(struct server *server)
 {
 	uint8_t *bytes;

@@ -1,0 +1,218 @@
+/*
+ * script.c - scripted conversations through the real relay.
+ */
+#include "support/script.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/buf.h"
+#include "core/mem.h"
+#include "proto/msg.h"
+
+/* ---- messages ------------------------------------------------------------ */
+
+static void
+put_plain(struct buf *out, char type, const char *text)
+{
+	struct msg msg;
+
+	msg_begin(&msg, out, (uint8_t)type);
+	msg_put_bytes(&msg, text, strlen(text));
+	ck_assert(msg_end(&msg));
+}
+
+static void
+put_parse(struct buf *out, char *text)
+{
+	char *name = strchr(text, '/');
+
+	if (name != NULL) {
+		*name++ = '\0';
+	}
+	ck_assert(msg_parse(out, name == NULL ? "" : name, text, NULL, 0));
+}
+
+/* What a client sends. */
+static void
+put_request(struct buf *out, char type, char *text)
+{
+	switch (type) {
+	case 'Q':
+		ck_assert(msg_query(out, text));
+		return;
+	case 'P':
+		put_parse(out, text);
+		return;
+	case 'B':
+		ck_assert(msg_bind(out, "", "", NULL, 0));
+		return;
+	case 'D':
+		ck_assert(msg_describe(out, 'P', ""));
+		return;
+	case 'E':
+		ck_assert(msg_execute(out, "", 0));
+		return;
+	case '3': /* our own Close of the unnamed statement */
+		ck_assert(msg_close(out, 'S', ""));
+		return;
+	case 'S':
+		msg_sync(out);
+		return;
+	case 'H':
+		msg_flush(out);
+		return;
+	default:
+		put_plain(out, type, text);
+	}
+}
+
+/* What a server sends. */
+static void
+put_answer(struct buf *out, char type, const char *text)
+{
+	const char *values[] = {"1"};
+	struct msg_report report = {"ERROR", text, "failed", NULL, NULL};
+	struct msg_report notice = {"NOTICE", "00000", "note", NULL, NULL};
+	struct msg_column column = {"c", 25, -1};
+
+	switch (type) {
+	case 'Z':
+		msg_ready_for_query(out, text[0]);
+		return;
+	case 'T':
+		ck_assert(msg_row_description(out, &column, 1));
+		return;
+	case 'D':
+		ck_assert(msg_data_row_text(out, values, 1));
+		return;
+	case 'C':
+		msg_command_complete(out, text);
+		return;
+	case 'E':
+		msg_error_response(out, &report);
+		return;
+	case 'N':
+		msg_notice_response(out, &notice);
+		return;
+	case 'S':
+		msg_parameter_status(out, "TimeZone", "UTC");
+		return;
+	case 'A':
+		ck_assert(msg_notification_response(out, 1, "a", "b"));
+		return;
+	case 'G':
+	case 'H':
+		put_plain(out, type, "\001\001"); /* shape does not matter */
+		return;
+	default:
+		put_plain(out, type, text);
+	}
+}
+
+/* Messages of WORDS, "X X:text ...", with '_' for blanks. */
+static void
+put_words(struct buf *out, const char *words, bool is_request)
+{
+	char *copy = mem_strdup(words), *save = NULL;
+
+	for (char *word = strtok_r(copy, " ", &save); word != NULL;
+	     word = strtok_r(NULL, " ", &save)) {
+		char *text = word[1] == ':' ? word + 2 : word + 1;
+
+		for (char *c = text; *c != '\0'; c++) {
+			*c = *c == '_' ? ' ' : *c;
+		}
+		if (is_request) {
+			put_request(out, word[0], text);
+		} else {
+			put_answer(out, word[0], text);
+		}
+	}
+	free(copy);
+}
+
+/* ---- the stage ----------------------------------------------------------- */
+
+void
+stage_open(
+    struct stage *stage, const char *label, const char *config, bool slowly)
+{
+	memset(stage, 0, sizeof(*stage));
+	stage->label = label;
+	stage->slowly = slowly;
+	house_start(&stage->house, config);
+	for (int i = 0; i < 2; i++) {
+		stage->clients[i] = house_connect(&stage->house);
+		peer_start(&stage->house, stage->clients[i], "u", "app");
+	}
+}
+
+void
+stage_close(struct stage *stage)
+{
+	house_stop(&stage->house);
+}
+
+void
+stage_bind(struct stage *stage, char letter, struct peer *peer)
+{
+	stage->bound[(unsigned char)letter] = peer;
+}
+
+void
+stage_forget(struct stage *stage)
+{
+	for (int i = 0; i < 2; i++) {
+		buf_clear(&stage->clients[i]->from_us);
+	}
+	for (size_t i = 0; i < stage->house.server_count; i++) {
+		buf_clear(&stage->house.servers[i].from_us);
+	}
+}
+
+static struct peer *
+find_peer(struct stage *stage, char who)
+{
+	struct peer *peer = who == '1' || who == '2'
+	    ? stage->clients[who - '1']
+	    : stage->bound[(unsigned char)who];
+
+	ck_assert_msg(peer != NULL, "%s: nobody is '%c'", stage->label, who);
+	return peer;
+}
+
+static void
+expect(struct stage *stage, const char *step, struct peer *peer,
+    const struct buf *want)
+{
+	const struct buf *got = &peer->from_us;
+
+	ck_assert_msg(got->length == want->length &&
+	        (want->length == 0 ||
+	            memcmp(buf_bytes(got), buf_bytes(want), want->length) == 0),
+	    "%s (%s): \"%s\": %zu bytes arrived, not %zu", stage->label,
+	    stage->slowly ? "byte by byte" : "at once", step, got->length,
+	    want->length);
+	buf_clear(&peer->from_us);
+}
+
+void
+stage_run(struct stage *stage, const char *step)
+{
+	struct peer *peer = find_peer(stage, step[1]);
+	bool is_client = step[1] == '1' || step[1] == '2';
+	struct buf bytes = {0};
+
+	put_words(&bytes, step + 2, (step[0] == '>') == is_client);
+	if (step[0] == '=') {
+		expect(stage, step, peer, &bytes);
+	} else if (stage->slowly) {
+		peer_send_slowly(
+		    &stage->house, peer, buf_bytes(&bytes), bytes.length);
+	} else {
+		peer_send(&stage->house, peer, buf_bytes(&bytes), bytes.length);
+	}
+	buf_fini(&bytes);
+}

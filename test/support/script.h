@@ -1,0 +1,49 @@
+/*
+ * script.h - scripted conversations through the real relay.
+ *
+ * A step is "WHO WHAT..." with WHO one of
+ *   >1 >2   the client sends     =1 =2   the client must have received
+ *   >s      the server sends     =s      the server must have received
+ * and WHAT messages by their type letter, some with a text behind a colon
+ * ('_' stands for a blank). The letters for servers are bound to peers by
+ * stage_bind(); 's' is the first one.
+ */
+#ifndef SUPPORT_SCRIPT_H
+#define SUPPORT_SCRIPT_H
+
+#include <stdbool.h>
+
+#include "support/house.h"
+
+#define STEPS_MAX 24
+
+struct script {
+	const char *label;
+	const char *steps[STEPS_MAX];
+};
+
+struct stage {
+	struct house house;
+	struct peer *clients[2];
+	struct peer *bound[128]; /* servers by letter */
+	bool slowly;
+	const char *label;
+};
+
+/* Starts a house under CONFIG with two clients that have sent their startup
+ * messages (user "u", database "app"). SLOWLY: all that is sent goes byte by
+ * byte. */
+void stage_open(
+    struct stage *stage, const char *label, const char *config, bool slowly);
+void stage_close(struct stage *stage);
+
+/* From now on LETTER is PEER. */
+void stage_bind(struct stage *stage, char letter, struct peer *peer);
+
+/* Forgets what has arrived anywhere. */
+void stage_forget(struct stage *stage);
+
+/* Runs one step; fails the test when an expectation is not met. */
+void stage_run(struct stage *stage, const char *step);
+
+#endif

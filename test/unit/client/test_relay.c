@@ -1,0 +1,326 @@
+/*
+ * test_relay.c - the relay between scripted peers: two clients, one server.
+ *
+ * Each script runs twice, once with everything sent at once and once byte by
+ * byte; what arrives must be the same to the byte. The second client asks for
+ * the only server at the start and must not get it before the first is done.
+ */
+#include "support/script.h"
+#include "support/unit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/buf.h"
+#include "core/mem.h"
+#include "proto/msg.h"
+
+static const char config_text[] =
+    "[databases]\n"
+    "app = host=/nowhere port=1 user=u pool_size=1\n"
+    "[pgweir]\n"
+    "auth_type = any\n"
+    "pool_mode = transaction\n"
+    "log_disconnections = 0\n";
+
+/* The second client's request: what the server sees when it is free. */
+#define NEXT "Q:select_2"
+
+static const struct script scripts[] = {
+    {"a query",
+        {">1 Q:select_1", "=s Q:select_1", ">2 " NEXT, "=s", ">s T D D C:S Z:I",
+            "=1 T D D C:S Z:I", "=s " NEXT}},
+    {"an extended batch",
+        {">1 P:select_1 B D E S", "=s P:select_1 B D E S", ">2 " NEXT,
+            ">s 1 2 n C:S", "=s", ">s Z:I", "=1 1 2 n C:S Z:I", "=s " NEXT}},
+    {"a batch is not sent before its end",
+        {">1 P:select_1 B", "=s", ">1 E", "=s", ">1 S", "=s P:select_1 B E S"}},
+    {"a transaction keeps its server",
+        {">1 Q:begin", "=s Q:begin", ">2 " NEXT, ">s C:BEGIN Z:T",
+            "=1 C:BEGIN Z:T", "=s", ">1 Q:commit", "=s Q:commit",
+            ">s C:COMMIT Z:I", "=1 C:COMMIT Z:I", "=s " NEXT}},
+    {"a failed transaction keeps it until it is rolled back",
+        {">1 Q:begin", ">s C:BEGIN Z:T", "=s Q:begin", ">2 " NEXT,
+            ">1 Q:select_1", ">s E:22012 Z:E", "=s Q:select_1", "=s",
+            "=1 C:BEGIN Z:T E:22012 Z:E", ">1 Q:rollback", "=s Q:rollback",
+            ">s C:R Z:I", "=s " NEXT}},
+    {"Parse and Flush behind a batch: not free until Sync",
+        {">1 P:select_1 B E S P:select_3 H", "=s P:select_1 B E S P:select_3 H",
+            ">2 " NEXT, ">s 1 2 C:S Z:I", "=s", ">s 1", "=1 1 2 C:S Z:I 1",
+            "=s", ">1 B E S", "=s B E S", ">s 2 C:S Z:I", "=1 2 C:S Z:I",
+            "=s " NEXT}},
+    {"an error ends a batch, and the Query behind it is not answered",
+        {">1 P:select_1 B E H Q:select_3", ">2 " NEXT,
+            "=s P:select_1 B E H Q:select_3", ">s 1 E:22012", "=1 1 E:22012",
+            "=s", ">1 S", "=s S", ">s Z:I", "=1 Z:I", "=s " NEXT}},
+    {"an error in the first of two batches",
+        {">1 P:select_1 B E S P:select_3 B E S",
+            "=s P:select_1 B E S P:select_3 B E S", ">2 " NEXT,
+            ">s 1 E:22012 Z:I", "=s", ">s 1 2 C:S Z:I",
+            "=1 1 E:22012 Z:I 1 2 C:S Z:I", "=s " NEXT}},
+    {"many Syncs in one write",
+        {">1 Q:begin", ">s C:BEGIN Z:T", "=s Q:begin", "=1 C:BEGIN Z:T",
+            ">2 " NEXT, ">1 S S S Q:commit S", "=s S S S Q:commit S",
+            ">s Z:T Z:T Z:T C:COMMIT Z:I", "=s", ">s Z:I",
+            "=1 Z:T Z:T Z:T C:COMMIT Z:I Z:I", "=s " NEXT}},
+    {"a lone Sync needs no server", {">1 S", "=s", "=1 Z:I"}},
+    {"a lone Flush needs nothing", {">1 H", "=s", "=1"}},
+    {"a notice amid rows",
+        {">1 Q:select_1", ">2 " NEXT, "=s Q:select_1", ">s T D N D N C:S Z:I",
+            "=1 T D N D N C:S Z:I", "=s " NEXT}},
+    {"copy in by a simple query",
+        {">1 Q:copy_t_from_stdin", "=s Q:copy_t_from_stdin", ">2 " NEXT, ">s G",
+            "=1 G", ">1 d:abc d:def c", "=s d:abc d:def c", ">s C:COPY Z:I",
+            "=1 C:COPY Z:I", "=s " NEXT}},
+    {"copy in with the Sync libpq sends early",
+        {">1 P:copy_t_from_stdin B D E S", "=s P:copy_t_from_stdin B D E S",
+            ">2 " NEXT, ">s 1 2 n G", "=1 1 2 n G", ">1 d:abc", "=s d:abc",
+            ">1 c S", "=s c S", ">s C:COPY", "=s", ">s Z:I", "=1 C:COPY Z:I",
+            "=s " NEXT}},
+    {"copy in, everything at once",
+        {">1 P:copy_t_from_stdin B E d:abc c S", ">2 " NEXT,
+            "=s P:copy_t_from_stdin B E d:abc c S", ">s 1 2 G C:COPY Z:I",
+            "=1 1 2 G C:COPY Z:I", "=s " NEXT}},
+    {"copy in fails while data still comes",
+        {">1 Q:copy_t_from_stdin", "=s Q:copy_t_from_stdin", ">2 " NEXT, ">s G",
+            "=1 G", ">1 d:abc", "=s d:abc", ">s E:22P02 Z:I", "=1 E:22P02 Z:I",
+            "=s " NEXT, ">1 d:def d:ghi c", "=s", ">s T D C:S Z:I",
+            "=2 T D C:S Z:I", "=s", "=1"}},
+    {"copy in fails in an extended batch, and is probed",
+        {">1 P:copy_t_from_stdin B E S", "=s P:copy_t_from_stdin B E S",
+            ">2 " NEXT, ">s 1 2 G", "=1 1 2 G", ">1 d:abc d:def",
+            "=s d:abc d:def", ">s E:22P02", "=1 E:22P02", ">1 d:ghi c S",
+            "=s S", ">s Z:I", "=1 Z:I", "=s Q:", ">s I Z:I", "=1", "=s " NEXT}},
+    {"a prepared statement keeps the server",
+        {">1 P:select_1/name S", "=s P:select_1/name S", ">2 " NEXT, ">s 1 Z:I",
+            "=1 1 Z:I", "=s"}},
+    {"a setting keeps the server",
+        {">1 Q:set_work_mem=1", "=s Q:set_work_mem=1", ">2 " NEXT,
+            ">s C:SET Z:I", "=1 C:SET Z:I", "=s"}},
+    {"an unnamed statement left behind keeps the server",
+        {">1 P:select_1 S", "=s P:select_1 S", ">2 " NEXT, ">s 1 Z:I",
+            "=1 1 Z:I", "=s", ">1 B E S", "=s B E S"}},
+    {"a stranger's unnamed statement is not there for others",
+        {">2 P:select_2 B E S", "=s P:select_2 B E S", ">s 1 2 C:S Z:I",
+            "=2 1 2 C:S Z:I", ">1 B E S", "=s 3s B E S", ">s 3 E:26000 Z:I",
+            "=1 E:26000 Z:I"}},
+    {"COPY out",
+        {">1 Q:copy_t_to_stdout", ">2 " NEXT, "=s Q:copy_t_to_stdout",
+            ">s H d:a d:b c C:COPY Z:I", "=1 H d:a d:b c C:COPY Z:I",
+            "=s " NEXT}},
+    {"a parameter status and a notification pass at any time",
+        {">1 Q:select_1", "=s Q:select_1", ">s S T D A C:S Z:I",
+            "=1 S T D A C:S Z:I"}},
+};
+
+static void
+set_stage(struct stage *stage, const char *label, bool slowly)
+{
+	stage_open(stage, label, config_text, slowly);
+	ck_assert_uint_eq(stage->house.server_count, 1);
+	stage_bind(stage, 's', &stage->house.servers[0]);
+	peer_welcome(&stage->house, &stage->house.servers[0], false);
+	stage_forget(stage);
+}
+
+static void
+run_script(const struct script *script, bool slowly)
+{
+	struct stage stage;
+
+	set_stage(&stage, script->label, slowly);
+	for (int i = 0; i < STEPS_MAX && script->steps[i] != NULL; i++) {
+		stage_run(&stage, script->steps[i]);
+	}
+	stage_close(&stage);
+}
+
+START_TEST(relay_follows_the_script_at_once)
+{
+	run_script(&scripts[_i], false);
+}
+END_TEST
+
+START_TEST(relay_follows_the_script_byte_by_byte)
+{
+	run_script(&scripts[_i], true);
+}
+END_TEST
+
+/* ---- ugly moments -------------------------------------------------------- */
+
+START_TEST(relay_never_hands_on_a_server_its_client_left_midway)
+{
+	struct stage stage;
+
+	set_stage(&stage, "ugly moments", false);
+	stage_run(&stage, ">1 Q:select_1");
+	stage_run(&stage, ">2 " NEXT);
+	stage_run(&stage, ">s T D");
+	stage_run(&stage, "=s Q:select_1");
+	peer_end(&stage.house, stage.clients[0]);
+	ck_assert_ptr_null(stage.house.servers[0].stream);
+	ck_assert_uint_ge(stage.house.server_count, 2);
+	/* The first new connection carries the cancel or the next login; the
+	 * second client is served by a server that was logged in anew. */
+	peer_welcome(&stage.house,
+	    &stage.house.servers[stage.house.server_count - 1], false);
+	stage_bind(
+	    &stage, 's', &stage.house.servers[stage.house.server_count - 1]);
+	stage_run(&stage, "=s " NEXT);
+	stage_close(&stage);
+}
+END_TEST
+
+START_TEST(relay_reuses_a_server_its_client_left_clean)
+{
+	struct stage stage;
+
+	set_stage(&stage, "ugly moments", false);
+	stage_run(&stage, ">1 Q:select_1");
+	stage_run(&stage, ">s T D C:S Z:I");
+	stage_run(&stage, "=s Q:select_1");
+	peer_end(&stage.house, stage.clients[0]);
+	stage_run(&stage, ">2 " NEXT);
+	stage_run(&stage, "=s " NEXT);
+	ck_assert_uint_eq(stage.house.server_count, 1);
+	stage_close(&stage);
+}
+END_TEST
+
+START_TEST(relay_tells_its_client_when_the_server_is_lost)
+{
+	struct stage stage;
+
+	set_stage(&stage, "ugly moments", false);
+	stage_run(&stage, ">1 Q:insert");
+	peer_end(&stage.house, &stage.house.servers[0]);
+	ck_assert_ptr_null(stage.clients[0]->stream);
+	ck_assert_uint_gt(stage.clients[0]->from_us.length, 0);
+	ck_assert_int_eq(buf_text(&stage.clients[0]->from_us)[0], 'E');
+	stage_close(&stage);
+}
+END_TEST
+
+START_TEST(relay_closes_on_a_message_nobody_asked_for)
+{
+	struct stage stage;
+
+	set_stage(&stage, "ugly moments", false);
+	stage_run(&stage, ">1 Q:select_1");
+	stage_run(&stage, ">s 1");
+	ck_assert_ptr_null(stage.house.servers[0].stream);
+	ck_assert_ptr_null(stage.clients[0]->stream);
+	stage_close(&stage);
+}
+END_TEST
+
+START_TEST(relay_streams_what_is_larger_than_its_buffer)
+{
+	struct stage stage;
+	size_t size = 3 * 1000 * 1000;
+	char *row = mem_zalloc(size);
+	struct msg_value value = {row, size};
+	struct buf answer = {0};
+
+	set_stage(&stage, "ugly moments", false);
+	stage_run(&stage, ">1 Q:select_1");
+	ck_assert(msg_data_row(&answer, &value, 1));
+	peer_send(&stage.house, &stage.house.servers[0], buf_bytes(&answer),
+	    answer.length);
+	ck_assert_uint_eq(stage.clients[0]->from_us.length, answer.length);
+	buf_clear(&stage.clients[0]->from_us);
+	stage_run(&stage, ">s C:S Z:I");
+	stage_run(&stage, "=1 C:S Z:I");
+	buf_fini(&answer);
+	free(row);
+	stage_close(&stage);
+}
+END_TEST
+
+START_TEST(relay_stops_reading_for_a_client_that_does_not)
+{
+	struct stage stage;
+	size_t size = 1000 * 1000;
+	char *row = mem_zalloc(size);
+	struct msg_value value = {row, size};
+	struct buf answer = {0};
+
+	set_stage(&stage, "ugly moments", false);
+	stage_run(&stage, ">1 Q:select_1");
+	peer_set_room(&stage.house, stage.clients[0], 1000);
+	ck_assert(msg_data_row(&answer, &value, 1));
+	peer_send(&stage.house, &stage.house.servers[0], buf_bytes(&answer),
+	    answer.length);
+	ck_assert_uint_eq(stage.clients[0]->from_us.length, 1000);
+	/* At most what one read brings was taken. */
+	ck_assert_uint_ge(
+	    stage.house.servers[0].to_us.length, answer.length - 65536);
+	peer_set_room(&stage.house, stage.clients[0], SIZE_MAX);
+	ck_assert_uint_eq(stage.clients[0]->from_us.length, answer.length);
+	buf_fini(&answer);
+	free(row);
+	stage_close(&stage);
+}
+END_TEST
+
+START_TEST(relay_bounds_what_a_waiting_client_sends)
+{
+	struct stage stage;
+	struct buf queries = {0};
+
+	set_stage(&stage, "ugly moments", false);
+	stage_run(&stage, ">1 Q:select_1");
+	for (int i = 0; i < 10000; i++) {
+		ck_assert(msg_query(&queries, "select 2"));
+	}
+	peer_send(&stage.house, stage.clients[1], buf_bytes(&queries),
+	    queries.length);
+	ck_assert_uint_ge(
+	    stage.clients[1]->to_us.length, queries.length - 65536);
+	buf_fini(&queries);
+	stage_close(&stage);
+}
+END_TEST
+
+START_TEST(relay_refuses_what_is_no_message)
+{
+	static const char *const bad[] = {"?\0\0\0\4", "Q\0\0\0\3",
+	    "Q\377\377\377\377", "S\0\1\0\0", "p\0\0\0\5x"};
+	struct stage stage;
+
+	set_stage(&stage, "ugly moments", false);
+	peer_send(&stage.house, stage.clients[0], bad[_i], 5);
+	ck_assert_ptr_null(stage.clients[0]->stream);
+	stage_run(&stage, ">2 " NEXT);
+	stage_run(&stage, "=s " NEXT);
+	stage_close(&stage);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("relay");
+	TCase *theme = tcase_create("scripts");
+	TCase *ugly = tcase_create("ugly moments");
+	int count = (int)(sizeof(scripts) / sizeof(*scripts));
+
+	tcase_set_timeout(theme, 60);
+	tcase_set_timeout(ugly, 60);
+	tcase_add_loop_test(theme, relay_follows_the_script_at_once, 0, count);
+	tcase_add_loop_test(
+	    theme, relay_follows_the_script_byte_by_byte, 0, count);
+	tcase_add_test(
+	    ugly, relay_never_hands_on_a_server_its_client_left_midway);
+	tcase_add_test(ugly, relay_reuses_a_server_its_client_left_clean);
+	tcase_add_test(ugly, relay_tells_its_client_when_the_server_is_lost);
+	tcase_add_test(ugly, relay_closes_on_a_message_nobody_asked_for);
+	tcase_add_test(ugly, relay_streams_what_is_larger_than_its_buffer);
+	tcase_add_test(ugly, relay_stops_reading_for_a_client_that_does_not);
+	tcase_add_test(ugly, relay_bounds_what_a_waiting_client_sends);
+	tcase_add_loop_test(ugly, relay_refuses_what_is_no_message, 0, 5);
+	suite_add_tcase(suite, theme);
+	suite_add_tcase(suite, ugly);
+	return unit_run(suite);
+}

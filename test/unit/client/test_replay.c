@@ -1,0 +1,186 @@
+/*
+ * test_replay.c - reads on replicas: what is refused or lost there is sent
+ * again, and the client sees nothing of it.
+ *
+ * Peers: 'p' is the primary, 'r' and 'q' are replicas.
+ */
+#include "support/script.h"
+#include "support/unit.h"
+
+#include <string.h>
+
+static const char config_text[] =
+    "[databases]\n"
+    "app = host=/a,/b,/c port=1,2,3 user=u pool_size=1\n"
+    "[pgweir]\n"
+    "auth_type = any\n"
+    "pool_mode = transaction\n"
+    "log_disconnections = 0\n";
+
+/* The replica whose turn it is gets this; 'r' is bound to it then. */
+#define ASK ">1 Q:select_1"
+
+static const struct script scripts[] = {
+    {"a read goes to a replica",
+        {ASK, "?r", "=p", "=r Q:select_1", ">r T D C:S Z:I", "=1 T D C:S Z:I",
+            "=p"}},
+    {"what is no read goes to the primary",
+        {">1 Q:insert_into_t_values(1)", "=p Q:insert_into_t_values(1)",
+            ">p C:I Z:I", "=1 C:I Z:I"}},
+    {"a refusal is repeated on the primary",
+        {ASK, "?r", "=r Q:select_1", ">r E:25006 Z:I", "=1", "=p Q:select_1",
+            ">p T D C:S Z:I", "=1 T D C:S Z:I"}},
+    {"and remembered",
+        {ASK, "?r", "=r Q:select_1", ">r E:25006 Z:I", "=p Q:select_1",
+            ">p T D C:S Z:I", "=1 T D C:S Z:I", ">1 Q:select_2",
+            "=p Q:select_2"}},
+    {"what a refused batch had answered is not seen",
+        {">1 P:select_1 B D E S", "?r", "=r P:select_1 B D E S", ">r 1 2 T",
+            "=1", ">r E:25006 Z:I", "=1", "=p P:select_1 B D E S",
+            ">p 1 2 T D C:S Z:I", "=1 1 2 T D C:S Z:I"}},
+    {"another error is the client's",
+        {ASK, "?r", "=r Q:select_1", ">r E:22012 Z:I", "=1 E:22012 Z:I", "=p"}},
+    {"an error behind rows is the client's",
+        {ASK, "?r", "=r Q:select_1", ">r T D E:40001 Z:I", "=1 T D E:40001 Z:I",
+            "=p"}},
+    {"a lost replica is not noticed",
+        {ASK, "?r", "=r Q:select_1", "xr", "=1", "?q", "=q Q:select_1",
+            ">q T D C:S Z:I", "=1 T D C:S Z:I", "=p"}},
+    {"nor one that has begun to answer without a row",
+        {">1 P:select_1 B D E S", "?r", "=r P:select_1 B D E S", ">r 1 2 T",
+            "xr", "=1", "?q", "=q P:select_1 B D E S", ">q 1 2 T D C:S Z:I",
+            "=1 1 2 T D C:S Z:I"}},
+    {"a conflict with recovery is repeated elsewhere",
+        {ASK, "?r", "=r Q:select_1", ">r E:40001 Z:I", "=1"}},
+    {"a write behind a read waits for it",
+        {">1 Q:select_1 Q:insert_into_t_values(1)", "?r", "=r Q:select_1", "=p",
+            ">r T D C:S Z:I", "=1 T D C:S Z:I", "=p Q:insert_into_t_values(1)",
+            ">p C:I Z:I", "=1 C:I Z:I"}},
+    {"reads behind a read go with it, and come back in order",
+        {">1 P:select_1 B E S P:select_2 B E S", "?r",
+            "=r P:select_1 B E S P:select_2 B E S",
+            ">r 1 2 D C:S Z:I 1 2 D C:S Z:I", "=1 1 2 D C:S Z:I 1 2 D C:S Z:I",
+            "=p"}},
+    {"all that is unanswered is repeated",
+        {">1 P:select_1 B E S P:select_2 B E S", "?r",
+            "=r P:select_1 B E S P:select_2 B E S", ">r 1 2 D C:S Z:I",
+            "=1 1 2 D C:S Z:I", ">r 1 2", "xr", "=1", "?q",
+            "=q P:select_2 B E S", ">q 1 2 D C:S Z:I", "=1 1 2 D C:S Z:I"}},
+    {"BEGIN READ ONLY is answered at once and goes with its statement",
+        {">1 Q:begin_read_only", "=1 C:BEGIN Z:T", "=p", ASK, "?r",
+            "=r Q:begin_read_only Q:select_1", "=p",
+            ">r C:BEGIN Z:T T D C:S Z:T", "=1 T D C:S Z:T", ">1 Q:commit",
+            "=r Q:commit", ">r C:COMMIT Z:I", "=1 C:COMMIT Z:I", "=p"}},
+    {"so does START TRANSACTION in a batch of its own",
+        {">1 P:start_transaction_read_only B D E S",
+            "=1 1 2 n C:START_TRANSACTION Z:T", ASK, "?r",
+            "=r P:start_transaction_read_only B D E S Q:select_1",
+            ">r 1 2 n C:START_TRANSACTION Z:T T D C:S Z:T", "=1 T D C:S Z:T"}},
+    {"a READ ONLY transaction whose first statement is refused",
+        {">1 Q:begin_read_only", ASK, "?r", "=r Q:begin_read_only Q:select_1",
+            ">r C:BEGIN Z:T E:25006 Z:E", "=1 C:BEGIN Z:T",
+            "=p Q:begin_read_only Q:select_1", ">p C:BEGIN Z:T T D C:S Z:T",
+            "=1 T D C:S Z:T", ">1 Q:commit", "=p Q:commit", ">p C:COMMIT Z:I",
+            "=1 C:COMMIT Z:I"}},
+    {"a READ ONLY transaction that begins with a lock",
+        {">1 Q:begin_read_only", "=1 C:BEGIN Z:T", ">1 Q:select_nextval('s')",
+            "=p Q:begin_read_only Q:select_nextval('s')",
+            ">p C:BEGIN Z:T E:25006 Z:E", "=1 E:25006 Z:E"}},
+    {"later refusals in it are the client's",
+        {">1 Q:begin_read_only", ASK, "?r", "=r Q:begin_read_only Q:select_1",
+            ">r C:BEGIN Z:T T D C:S Z:T", "=1 C:BEGIN Z:T T D C:S Z:T",
+            ">1 Q:insert_into_t_values(1)", "=r Q:insert_into_t_values(1)",
+            ">r E:25006 Z:E", "=1 E:25006 Z:E", ">1 Q:rollback",
+            "=r Q:rollback", ">r C:ROLLBACK Z:I", "=1 C:ROLLBACK Z:I",
+            ">1 Q:begin_read_only", "=p Q:begin_read_only"}},
+    {"a Sync within a BEGIN held back says so",
+        {">1 Q:begin_read_only", "=1 C:BEGIN Z:T", ">1 S", "=1 Z:T", "=p"}},
+    {"a replica refused in the midst is rolled back and used again",
+        {">1 Q:begin_read_only", ASK, "?r", "=r Q:begin_read_only Q:select_1",
+            ">r C:BEGIN Z:T E:25006 Z:E", "=r Q:ROLLBACK", ">r C:ROLLBACK Z:I",
+            "=r"}},
+};
+
+static void
+set_stage(struct stage *stage, const char *label, bool slowly)
+{
+	stage_open(stage, label, config_text, slowly);
+	/* Without a monitor the roles show at login; all three are tried. */
+	for (int port = 1; port <= 3; port++) {
+		for (int i = 0;
+		     i < 20 && house_server_at(&stage->house, port) == NULL;
+		     i++) {
+			house_wait(&stage->house, 20000);
+		}
+		ck_assert_ptr_nonnull(house_server_at(&stage->house, port));
+		peer_welcome(&stage->house,
+		    house_server_at(&stage->house, port), port != 1);
+	}
+	stage_bind(stage, 'p', house_server_at(&stage->house, 1));
+	stage_forget(stage);
+}
+
+/* Binds LETTER to the replica that has been sent something. */
+static void
+bind_replica(struct stage *stage, char letter)
+{
+	for (int port = 2; port <= 3; port++) {
+		struct peer *peer = house_server_at(&stage->house, port);
+
+		if (peer != NULL && peer->from_us.length > 0) {
+			stage_bind(stage, letter, peer);
+			return;
+		}
+	}
+	ck_abort_msg("%s: no replica was asked", stage->label);
+}
+
+static void
+run_script(const struct script *script, bool slowly)
+{
+	struct stage stage;
+
+	set_stage(&stage, script->label, slowly);
+	for (int i = 0; i < STEPS_MAX && script->steps[i] != NULL; i++) {
+		const char *step = script->steps[i];
+
+		if (step[0] == '?') {
+			bind_replica(&stage, step[1]);
+		} else if (step[0] == 'x') {
+			struct peer *peer = stage.bound[(unsigned char)step[1]];
+
+			buf_clear(&peer->from_us);
+			peer_end(&stage.house, peer);
+		} else {
+			stage_run(&stage, step);
+		}
+	}
+	stage_close(&stage);
+}
+
+START_TEST(replay_follows_the_script_at_once)
+{
+	run_script(&scripts[_i], false);
+}
+END_TEST
+
+START_TEST(replay_follows_the_script_byte_by_byte)
+{
+	run_script(&scripts[_i], true);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("replay");
+	TCase *theme = tcase_create("scripts");
+	int count = (int)(sizeof(scripts) / sizeof(*scripts));
+
+	tcase_set_timeout(theme, 60);
+	tcase_add_loop_test(theme, replay_follows_the_script_at_once, 0, count);
+	tcase_add_loop_test(
+	    theme, replay_follows_the_script_byte_by_byte, 0, count);
+	suite_add_tcase(suite, theme);
+	return unit_run(suite);
+}
