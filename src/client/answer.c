@@ -106,9 +106,9 @@ is_refusal(const struct error_fields *fields, bool *is_write, bool *is_loss)
 /* An error from a replica, of which nothing has been passed on. True when the
  * request was routed again. */
 static bool
-try_replay(
-    struct client *client, struct flow *flow, const uint8_t *body, size_t size)
+try_replay(struct client *client, struct flow *flow, const struct frame *frame)
 {
+	const uint8_t *body = flow->bytes + flow->at + FRAME_HEADER_BYTES;
 	struct replay *replay = &client->replay;
 	struct error_fields fields;
 	bool is_write, is_loss;
