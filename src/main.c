@@ -10,6 +10,7 @@
 
 #include "admin/instance.h"
 #include "admin/process.h"
+#include "admin/version.h"
 #include "conf/config.h"
 #include "core/buf.h"
 #include "core/error.h"
@@ -47,7 +48,11 @@ print_usage(FILE *out)
 static void
 print_version(void)
 {
-	(void)printf("PgBouncer 1.25.2 (pgweir %s)\n", PACKAGE_VERSION);
+	struct buf text = {0};
+
+	version_put(NULL, &text);
+	(void)printf("%s\n", buf_text(&text));
+	buf_fini(&text);
 }
 
 static void

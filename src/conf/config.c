@@ -183,6 +183,18 @@ config_peer(const struct config *config, size_t index)
 	return directory_peer(config->directory, index);
 }
 
+size_t
+config_credential_count(const struct config *config)
+{
+	return directory_credential_count(config->directory);
+}
+
+const struct credential *
+config_credential(const struct config *config, size_t index)
+{
+	return directory_credential(config->directory, index);
+}
+
 /* ---- who may what ------------------------------------------------------- */
 
 bool

@@ -107,6 +107,9 @@ size_t config_user_count(const struct config *config);
 const struct user_conf *config_user(const struct config *config, size_t index);
 size_t config_peer_count(const struct config *config);
 const struct peer_conf *config_peer(const struct config *config, size_t index);
+size_t config_credential_count(const struct config *config);
+const struct credential *config_credential(
+    const struct config *config, size_t index);
 
 /* Listed in admin_users: every console command. */
 bool config_is_admin(const struct config *config, const char *user);

@@ -286,6 +286,12 @@ directory_peer_count(const struct directory *directory)
 	return directory->peers.count;
 }
 
+size_t
+directory_credential_count(const struct directory *directory)
+{
+	return directory->credentials.count;
+}
+
 const struct database_conf *
 directory_database(const struct directory *directory, size_t index)
 {
@@ -305,4 +311,11 @@ directory_peer(const struct directory *directory, size_t index)
 {
 	assert(index < directory->peers.count);
 	return directory->peers.slots[index]->item;
+}
+
+const struct credential *
+directory_credential(const struct directory *directory, size_t index)
+{
+	assert(index < directory->credentials.count);
+	return directory->credentials.slots[index]->item;
 }

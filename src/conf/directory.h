@@ -47,11 +47,14 @@ const struct credential *directory_find_credential(
 size_t directory_database_count(const struct directory *directory);
 size_t directory_user_count(const struct directory *directory);
 size_t directory_peer_count(const struct directory *directory);
+size_t directory_credential_count(const struct directory *directory);
 const struct database_conf *directory_database(
     const struct directory *directory, size_t index);
 const struct user_conf *directory_user(
     const struct directory *directory, size_t index);
 const struct peer_conf *directory_peer(
+    const struct directory *directory, size_t index);
+const struct credential *directory_credential(
     const struct directory *directory, size_t index);
 
 #endif
