@@ -54,10 +54,11 @@ def test_psql_describes_a_table(proxy, table):
     assert "name|text" in psql(proxy, rf"\d {table}").stdout
 
 
-def test_psql_copies_in_and_out(proxy, table):
+def test_psql_copies_in_and_out(proxy, cluster, table):
     path = write_file(os.path.join(proxy.dir, "items.csv"),
                       "".join(f"{i},name {i}\n" for i in range(5000)))
     psql(proxy, rf"\copy {table} from '{path}' csv")
+    cluster.catch_up()
     done = psql(proxy, rf"\copy (select * from {table} order by id) to stdout")
     assert done.stdout.splitlines()[4999] == "4999\tname 4999"
 
@@ -136,12 +137,13 @@ def test_psycopg_pipeline_goes_on_after_an_error(proxy):
         assert after.fetchone() == (2,)
 
 
-def test_psycopg_copies_in_and_out(proxy, table):
+def test_psycopg_copies_in_and_out(proxy, cluster, table):
     with proxy.connect() as conn, conn.cursor() as cur:
         with cur.copy(f"copy {table} from stdin") as copy:
             for i in range(20000):
                 copy.write_row((i, f"name {i}"))
         assert cur.rowcount == 20000
+        cluster.catch_up()
         read = io.BytesIO()
         with cur.copy(f"copy (select * from {table} order by id) to stdout"
                       ) as copy:

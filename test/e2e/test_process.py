@@ -266,14 +266,26 @@ def _listens(proxy):
         return probe.connect_ex((proxy.host, proxy.port)) == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGUSR2],
-                         ids=lambda n: n.name)
-def test_a_signal_for_later_does_not_end_it(pgweir, number):
-    """PAUSE and RESUME: not there yet, but nobody's proxy may die of them."""
+def test_sigusr1_pauses_and_sigusr2_resumes(pgweir):
+    """Transactions that are open go on, new ones wait."""
     proxy = pgweir()
-    since = proxy.log_size()
-    proxy.signal(number)
-    proxy.wait_for_log(number.name, since=since)
+    with proxy.login() as busy, proxy.login() as other:
+        busy.ask("begin")
+        proxy.signal(signal.SIGUSR1)
+        proxy.wait_for_log("SIGUSR1")
+        assert busy.value("select 1") == "1"
+        assert busy.ask("commit").tag == "COMMIT"
+        other.send(wire.query("select 'waited'"))
+        wait_until(lambda: proxy.pool()["cl_waiting"] == 1, 5, "it waits")
+        other.assert_silent()
+        proxy.signal(signal.SIGUSR2)
+        assert other.read_result().rows == [["waited"]]
+
+
+def test_sigusr2_without_a_pause_means_nothing(pgweir):
+    proxy = pgweir()
+    proxy.signal(signal.SIGUSR2)
+    proxy.wait_for_log("SIGUSR2")
     with proxy.login() as conn:
         assert conn.value("select 1") == "1"
 
