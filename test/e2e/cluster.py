@@ -22,6 +22,10 @@ ROLES = {"app": "trust", "alice": "trust", "bob": "trust", "monitor": "trust",
          "plain": "password", "hashed": "md5", "scram": "scram-sha-256"}
 SUPERUSER = "direct"
 
+# An expression that is the cluster_name of the node that evaluates it. By way of
+# a view: reading a setting of a node by name is nothing to send elsewhere.
+WHO = "(select node from answering)"
+
 
 def password_of(role):
     return f"{role}-secret"
@@ -223,6 +227,11 @@ class Cluster:
                 conn.execute(f"create role {role} login"
                              f" password '{password_of(role)}'")
             conn.execute("grant pg_monitor to monitor")
+        with primary.connect(dbname="template1") as conn:
+            conn.execute("create view answering as"
+                         " select current_setting('cluster_name') as node")
+            conn.execute("grant select on answering to public")
+        with primary.connect(dbname="postgres") as conn:
             conn.execute("create database app owner app")
             conn.execute("create database other owner app")
         with primary.connect() as conn:
@@ -286,5 +295,5 @@ def _answers(node, dbname):
         return False
 
 
-__all__ = ["BINDIR", "Cluster", "Node", "ROLES", "SUPERUSER", "password_of",
-           "program"]
+__all__ = ["BINDIR", "Cluster", "Node", "ROLES", "SUPERUSER", "WHO",
+           "password_of", "program"]

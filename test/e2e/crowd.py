@@ -5,6 +5,7 @@ import random
 import struct
 
 import wire
+from cluster import WHO
 
 
 class WrongAnswer(AssertionError):
@@ -56,7 +57,7 @@ class Member:
                 self.nodes[row[1]] = self.nodes.get(row[1], 0) + 1
         return rows
 
-    NODE = "current_setting('cluster_name')"
+    NODE = WHO
 
     async def read(self):
         """A simple query."""

@@ -6,6 +6,7 @@ import time
 import pytest
 
 import wire
+from cluster import WHO
 from procs import free_port, wait_until
 
 
@@ -61,7 +62,7 @@ def test_the_pool_size_holds_for_each_node(pgweir, cluster):
 
 def _who(proxy):
     with proxy.login() as conn:
-        return conn.value("select current_setting('cluster_name')")
+        return conn.value(f"select {WHO}")
 
 
 def test_each_user_has_a_pool_of_its_own(pgweir, cluster):

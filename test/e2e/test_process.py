@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 import wire
+from cluster import WHO
 from procs import (environment, is_root, run, spawn, wait_until,
                    write_file)
 
@@ -189,7 +190,7 @@ def test_a_connection_string_is_configuration_enough(pgweir, cluster, form):
         try:
             with proxy.wire() as conn:
                 conn.login(user="app", database="app")
-                return conn.value("select current_setting('cluster_name')")
+                return conn.value(f"select {WHO}")
         except (OSError, wire.WireError, wire.Closed):
             return None
 
