@@ -58,6 +58,7 @@ begin_string(struct effect_scan *scan, bool has_escapes)
 {
 	effects_on_token(scan, EFFECT_TOKEN_CONSTANT, '\'');
 	scan->has_escapes = has_escapes;
+	scan->has_digits = false;
 	scan->state = STATE_STRING;
 }
 
@@ -99,6 +100,7 @@ take_prefix(struct effect_scan *scan)
 	case 'b':
 	case 'x':
 		begin_string(scan, false);
+		scan->has_digits = true;
 		return true;
 	case 'e':
 		begin_string(scan, true);
@@ -212,7 +214,7 @@ in_string(struct effect_scan *scan, char c)
 		scan->state = STATE_STRING;
 		return true;
 	case STATE_STRING_END:
-		if (c == '\'') {
+		if (c == '\'' && !scan->has_digits) {
 			scan->state = STATE_STRING;
 			return true;
 		}

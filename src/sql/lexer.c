@@ -121,21 +121,27 @@ lexer_continue_string(const char *p, const char *end)
 	return NULL;
 }
 
+enum string_kind {
+	STRING_PLAIN,
+	STRING_ESCAPES, /* backslash takes the next byte along */
+	STRING_DIGITS   /* B'' and X'': a doubled quote is none */
+};
+
 /* P stands behind an opening quote; returns what follows the whole string. */
 static const char *
-skip_string(struct lexer *lexer, const char *p, bool has_escapes)
+skip_string(struct lexer *lexer, const char *p, enum string_kind kind)
 {
 	const char *end = lexer->end;
 
 	while (p < end) {
 		const char c = *p++;
 
-		if (c == '\\' && has_escapes) {
+		if (c == '\\' && kind == STRING_ESCAPES) {
 			p += p < end;
 		} else if (c == '\'') {
 			const char *more;
 
-			if (p < end && *p == '\'') {
+			if (p < end && *p == '\'' && kind != STRING_DIGITS) {
 				p++;
 			} else if ((more = lexer_continue_string(p, end)) !=
 			    NULL) {
@@ -336,13 +342,13 @@ scan_word(struct lexer *lexer, struct token *token)
 		switch (prefix) {
 		case 'b':
 			token->class = TOKEN_BITS;
-			return skip_string(lexer, p + 1, false);
+			return skip_string(lexer, p + 1, STRING_DIGITS);
 		case 'x':
 			token->class = TOKEN_HEX;
-			return skip_string(lexer, p + 1, false);
+			return skip_string(lexer, p + 1, STRING_DIGITS);
 		case 'e':
 			token->class = TOKEN_ESCAPE_STRING;
-			return skip_string(lexer, p + 1, true);
+			return skip_string(lexer, p + 1, STRING_ESCAPES);
 		case 'n':
 			token->class = TOKEN_NATIONAL;
 			return p;
@@ -355,7 +361,7 @@ scan_word(struct lexer *lexer, struct token *token)
 			 * refuses this form altogether. */
 			token->class = lexer->std_strings ? TOKEN_UNICODE_STRING
 			                                  : TOKEN_JUNK;
-			return skip_string(lexer, p + 2, false);
+			return skip_string(lexer, p + 2, STRING_PLAIN);
 		}
 		if (p[1] == '"') {
 			token->class = TOKEN_UNICODE_WORD;
@@ -394,7 +400,8 @@ lexer_next(struct lexer *lexer, struct token *token)
 	} else if (*p == '\'') {
 		token->class =
 		    lexer->std_strings ? TOKEN_STRING : TOKEN_ESCAPE_STRING;
-		p = skip_string(lexer, p + 1, !lexer->std_strings);
+		p = skip_string(lexer, p + 1,
+		    lexer->std_strings ? STRING_PLAIN : STRING_ESCAPES);
 	} else if (*p == '"') {
 		token->class = TOKEN_QUOTED_WORD;
 		p = skip_quoted_word(lexer, p + 1);

@@ -460,6 +460,9 @@ take_token(struct scanner *s, const struct token *token)
 	s->history = s->history << 8 | (uint64_t)name;
 	s->token_count++;
 	s->position++;
+	if (name == ')') {
+		lists_end_row(s);
+	}
 }
 
 /* Bytes that the flags tell of, found eight at a time. */

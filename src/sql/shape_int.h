@@ -100,6 +100,9 @@ void lists_before(struct scanner *s, enum token_name name);
  * yet, a closing one no longer. */
 void lists_after(struct scanner *s, enum token_name name, char *start);
 
+/* A closing bracket was written and counted in every way: was it a row's? */
+void lists_end_row(struct scanner *s);
+
 /* An opening bracket is about to be written: does it open a list? The bracket
  * is not counted in .depth yet. Returns what it opens. */
 enum list_kind {

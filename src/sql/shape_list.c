@@ -133,10 +133,6 @@ lists_after(struct scanner *s, enum token_name name, char *start)
 	if (list == NULL) {
 		return;
 	}
-	if (list->is_rows && name == ')' && s->depth == list->depth) {
-		end_element(s, list);
-		return;
-	}
 	if (name == ',' && s->depth == list->depth) {
 		return; /* the separator itself */
 	}
@@ -161,5 +157,15 @@ lists_after(struct scanner *s, enum token_name name, char *start)
 	default:
 		list->is_constant = false;
 		break;
+	}
+}
+
+void
+lists_end_row(struct scanner *s)
+{
+	struct list_frame *list = innermost(s);
+
+	if (list != NULL && list->is_rows && s->depth == list->depth) {
+		end_element(s, list);
 	}
 }
