@@ -32,6 +32,8 @@ const struct catalogue_options catalogue_options_default = {
         .bytes = VERDICT_BYTES_DEFAULT},
 };
 
+#define HOUR_US INT64_C(3600000000) /* keeps the product below in range */
+
 struct entry {
 	struct hash128 key;
 	struct verdict verdict;
@@ -113,15 +115,16 @@ catalogue_configure(
 	shrink(catalogue, is_same ? options->bytes : 0);
 }
 
-/* Adds what has been earned since; at most one second's worth is saved. */
+/* Adds what has been earned since; at most one second's worth is saved, but a
+ * debt, left by a parse that took long, is paid off as fast as time passes. */
 static void
 fill_bucket(struct catalogue *catalogue, int64_t now_us)
 {
 	const int64_t share = catalogue->options.parse_share_us;
 	int64_t since_us = now_us - catalogue->filled_us;
 
-	if (since_us > 1000000) {
-		since_us = 1000000;
+	if (since_us > HOUR_US) {
+		since_us = HOUR_US;
 	}
 	if (since_us * share < 1000000) {
 		return; /* too early to tell */

@@ -26,7 +26,7 @@ struct effect_scan {
 
 	/* the lexer, effects.c */
 	uint8_t state;
-	bool has_digits;  /* ... is B'' or X'': a doubled quote is none */
+	bool has_digits;  /* the string is B'' or X'': no doubled quotes */
 	bool has_escapes; /* the string being read knows backslashes */
 	bool has_newline; /* one was seen behind the string just read */
 	char before;      /* the byte before, where two make a difference */

@@ -217,13 +217,18 @@ put_lower(struct scanner *s, const struct token *token)
 	s->out += token->length;
 }
 
-/* As standard_conforming_strings = on understands it. Returns its length. */
+/* Writes TOKEN as standard_conforming_strings = on understands it and returns
+ * its length. With an N before it, escapes cannot be written so. */
 static size_t
-write_string(char *out, const struct token *token)
+write_string(
+    struct scanner *s, char *out, const struct token *token, bool is_national)
 {
 	size_t length = 0;
 
 	if (token->class == TOKEN_ESCAPE_STRING && token->start[0] == '\'') {
+		if (is_national) {
+			s->flags |= SHAPE_JUNK;
+		}
 		out[length++] = 'e';
 	}
 	memcpy(out + length, token->start, token->length);
@@ -297,7 +302,7 @@ restore_cast(struct scanner *s)
 {
 	const unsigned skip = name_before(s, 0) == '.' ? 2 : 0;
 	const enum token_name link = name_before(s, skip);
-	char *rest = s->string_out + 2; /* behind '' */
+	char *rest;
 	size_t length;
 
 	if (s->string.start == NULL || (link != NAME_CAST && link != NAME_AS) ||
@@ -307,9 +312,11 @@ restore_cast(struct scanner *s)
 	length = s->string.length +
 	    (s->string.class == TOKEN_ESCAPE_STRING &&
 	        s->string.start[0] == '\'');
+	rest = s->string_out + 2; /* behind '' */
 	memmove(s->string_out + length, rest, (size_t)(s->out - rest));
 	s->out += length - 2;
-	(void)write_string(s->string_out, &s->string);
+	(void)write_string(s, s->string_out, &s->string,
+	    name_before(s, skip + 2) == NAME_NATIONAL);
 	s->string.start = NULL;
 }
 
@@ -320,7 +327,8 @@ take_string(struct scanner *s, const struct token *token)
 {
 	s->string.start = NULL;
 	if (is_string_kept(s)) {
-		s->out += write_string(s->out, token);
+		s->out += write_string(
+		    s, s->out, token, name_before(s, 0) == NAME_NATIONAL);
 	} else if (token->class == TOKEN_UNICODE_STRING) {
 		put(s, "u&''", 4);
 	} else {
@@ -495,7 +503,7 @@ shape_scan(struct shape *shape, struct buf *out, const char *text,
 	buf_clear(out);
 	start = (char *)buf_reserve(out, 2 * length + 64);
 	memset(&s, 0, offsetof(struct scanner, lists));
-	lexer_init(&s.lexer, text, length, std_strings);
+	lexer_init(&s.lexer, length > 0 ? text : "", length, std_strings);
 	s.out = start;
 	for (;;) {
 		lexer_next(&s.lexer, &token);

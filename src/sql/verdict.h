@@ -122,7 +122,7 @@ struct verdict_bounds {
 #define VERDICT_BYTES_DEFAULT 16384
 
 /* Within the default bounds verdict_parse() uses less stack than this. */
-#define VERDICT_STACK_BYTES (1024 * 1024)
+#define VERDICT_STACK_BYTES (512 * 1024)
 
 extern const struct verdict_bounds verdict_bounds_default;
 

@@ -8,6 +8,7 @@
 #include "sql/effects.h"
 #include "sql/shape.h"
 #include "sql/verdict.h"
+#include "support/sqlgen.h"
 
 #define E(effect) EFFECT_##effect
 
@@ -146,6 +147,42 @@ START_TEST(effects_never_misses_what_the_parser_sees)
 }
 END_TEST
 
+/* Texts by chance: what pins by the parser's verdict, pins by key words. */
+START_TEST(effects_never_misses_what_the_parser_sees_in_any_text)
+{
+	struct sqlgen gen = {.seed = 0x13579bdf2468ace0};
+	struct buf text = {0}, out = {0};
+	struct verdict verdict;
+	struct shape shape;
+	int parsed = 0, found = 0;
+
+	for (int i = 0; i < 20000; i++) {
+		sqlgen_statement(&gen, &text);
+		if (i % 2 == 0) {
+			sqlgen_mutate(&gen, &text);
+		}
+		shape_scan(
+		    &shape, &out, (char *)buf_bytes(&text), text.length, true);
+		if (!verdict_parse(&verdict, &shape, buf_text(&out),
+		        &verdict_bounds_default)) {
+			continue;
+		}
+		parsed++;
+		found += verdict.effects == 0 && scan(buf_text(&text)) == 0;
+		/* 'pg_temp.x'::regclass names, but makes nothing. */
+		ck_assert_msg(
+		    (verdict.effects & ~(uint32_t)E(TEMPORARY)) == 0 ||
+		        scan(buf_text(&text)) != 0,
+		    "\"%s\": %s", buf_text(&text),
+		    sql_effect_name(verdict.effects));
+	}
+	ck_assert_int_gt(parsed, 4000);
+	ck_assert_int_gt(found, 1000);
+	buf_fini(&text);
+	buf_fini(&out);
+}
+END_TEST
+
 START_TEST(effects_of_plain_statements_are_none)
 {
 	ck_assert_msg(scan(free_texts[_i]) == EFFECT_NONE, "\"%s\": %s",
@@ -260,6 +297,9 @@ main(void)
 
 	tcase_add_loop_test(
 	    words, effects_never_misses_what_the_parser_sees, 0, row_count);
+	tcase_set_timeout(words, 60);
+	tcase_add_test(
+	    words, effects_never_misses_what_the_parser_sees_in_any_text);
 	tcase_add_loop_test(
 	    words, effects_of_plain_statements_are_none, 0, free_count);
 	tcase_add_loop_test(

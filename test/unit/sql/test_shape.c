@@ -253,6 +253,8 @@ START_TEST(shape_of_old_strings_means_the_same_under_new_ones)
 	scan(&old, &out, "set a = 'b\\'c', 'd'; select '\\'', 1", false);
 	ck_assert_str_eq(
 	    buf_text(&out), "set a = e'b\\'c', e'd'; select '', 1");
+	scan(&old, &out, "set a = N'b\\'c'", false); /* cannot be written */
+	ck_assert_uint_eq(old.flags, SHAPE_JUNK);
 	scan(&old, &out, "select 1", false);
 	scan(&new, &out, "select 1", true);
 	ck_assert(!is_same(&old, &new));

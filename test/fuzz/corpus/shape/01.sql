@@ -1,0 +1,1 @@
+select lower(a), count(*), max(b) over (partition by c) from t group by 1

@@ -1,0 +1,1 @@
+select * from json_to_recordset('[]') as x(a int, b text)

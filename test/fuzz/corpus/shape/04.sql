@@ -1,0 +1,1 @@
+select current_user, session_user, current_date, current_timestamp, localtime(3), current_catalog

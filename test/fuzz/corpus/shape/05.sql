@@ -1,0 +1,1 @@
+select 'a'::regclass, 1::"char"

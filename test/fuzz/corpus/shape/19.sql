@@ -1,0 +1,1 @@
+select (a[1]).b.pg_advisory_lock from t

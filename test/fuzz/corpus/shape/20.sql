@@ -1,0 +1,1 @@
+create table pg_temp.a (b int)

@@ -1,0 +1,1 @@
+create unlogged table a (b serial)

@@ -1,0 +1,1 @@
+create trigger a before insert on b for each row execute function f()

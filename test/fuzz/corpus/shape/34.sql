@@ -1,0 +1,1 @@
+select cast('a' as regclass), set_config('a', $1, true)

@@ -1,0 +1,102 @@
+/*
+ * fuzz_shape.c - any bytes as SQL: lexer, shape, verdict and effect scan.
+ *
+ * The first byte chooses the string setting and the size of pieces; the rest is
+ * the text.
+ */
+#include <assert.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/buf.h"
+#include "core/mem.h"
+#include "sql/effects.h"
+#include "sql/shape.h"
+#include "sql/verdict.h"
+#include "support/lexer_compare.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static uint32_t
+scan_in_pieces(const char *text, size_t length, size_t piece, bool std_strings)
+{
+	struct effect_scan scan;
+
+	effect_scan_init(&scan, std_strings);
+	for (size_t i = 0; i < length; i += piece) {
+		effect_scan_feed(
+		    &scan, text + i, length - i < piece ? length - i : piece);
+	}
+	return effect_scan_finish(&scan);
+}
+
+/* A clean shape is its own shape. */
+static void
+check_stable(const struct shape *shape, struct buf *text)
+{
+	struct buf again = {0};
+	struct shape second;
+
+	shape_scan(&second, &again, buf_text(text), text->length, true);
+	assert(again.length == text->length &&
+	    memcmp(buf_text(&again), buf_text(text), text->length) == 0);
+	assert(second.token_count == shape->token_count);
+	buf_fini(&again);
+}
+
+static void
+check_verdict(const struct shape *shape, struct buf *text, uint32_t by_words)
+{
+	struct verdict verdict;
+
+	if (verdict_parse(
+	        &verdict, shape, buf_text(text), &verdict_bounds_default)) {
+		assert(!verdict.is_read || verdict.effects == EFFECT_NONE);
+		assert((verdict.effects & ~(uint32_t)EFFECT_TEMPORARY) ==
+		        EFFECT_NONE ||
+		    by_words != EFFECT_NONE);
+	} else {
+		assert(!verdict.is_read && verdict.effects == EFFECT_UNKNOWN);
+	}
+	assert(verdict.effects == EFFECT_NONE || verdict.needs_primary);
+	assert(verdict.is_read == (verdict.reason == NULL));
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const unsigned clean = SHAPE_JUNK | SHAPE_UNTERMINATED | SHAPE_HAS_NUL;
+	struct buf out = {0};
+	struct shape shape;
+	char message[256];
+	bool std_strings, could_scan;
+	uint32_t effects;
+	char *text;
+
+	if (size < 1 || size > 8192) {
+		return 0;
+	}
+	std_strings = data[0] & 1;
+	text = mem_strndup((const char *)data + 1, size - 1);
+	effects = effect_scan_text(text, size - 1, std_strings);
+	if (effects !=
+	    scan_in_pieces(
+	        text, size - 1, 1 + (size_t)(data[0] >> 1) % 7, std_strings)) {
+		abort();
+	}
+	shape_scan(&shape, &out, text, size - 1, std_strings);
+	assert(out.length <= 2 * (size - 1) + 64);
+	if ((shape.flags & clean) == 0) {
+		check_stable(&shape, &out);
+	}
+	check_verdict(&shape, &out, effects);
+	if (std_strings && !(shape.flags & SHAPE_HAS_NUL) &&
+	    !lexer_agrees(text, &could_scan, message, sizeof(message))) {
+		(void)fprintf(stderr, "%s\n", message);
+		abort();
+	}
+	free(text);
+	buf_fini(&out);
+	return 0;
+}
