@@ -12,6 +12,7 @@
 
 #include "admin/command.h"
 #include "admin/instance_int.h"
+#include "admin/pause.h"
 #include "admin/show.h"
 #include "client/client_int.h"
 #include "conf/settings.h"
@@ -20,6 +21,7 @@
 #include "core/str.h"
 #include "core/utf8.h"
 #include "proto/msg.h"
+#include "server/pool.h"
 
 struct verb;
 
@@ -31,7 +33,7 @@ struct call {
 	const struct command *command;
 	const char *sql; /* what was sent */
 	struct buf *out;
-	bool go_on; /* false: close the connection after it */
+	bool is_later; /* the answer does not come now */
 };
 
 struct verb {
@@ -47,21 +49,23 @@ static int run_show(struct call *call, struct error *err);
 static int run_reload(struct call *call, struct error *err);
 static int run_shutdown(struct call *call, struct error *err);
 static int run_missing(struct call *call, struct error *err);
+static int run_pause(struct call *call, struct error *err);
+static int run_resume(struct call *call, struct error *err);
 
 static const struct verb verbs[] = {
     {"show", NULL, false, run_show}, /* its usage is the list of tables */
     {"select", NULL, false, run_show},
     {"set", "SET key = value", false, run_set}, /* asks for itself */
     {"reload", "RELOAD", true, run_reload},
+    {"pause", "PAUSE", true, run_pause},
+    {"resume", "RESUME", true, run_resume},
     {"shutdown", "SHUTDOWN [WAIT_FOR_SERVERS|WAIT_FOR_CLIENTS]", true,
         run_shutdown},
     {"disable", NULL, true, run_missing},
     {"enable", NULL, true, run_missing},
     {"kill", NULL, true, run_missing},
     {"kill_client", NULL, true, run_missing},
-    {"pause", NULL, true, run_missing},
     {"reconnect", NULL, true, run_missing},
-    {"resume", NULL, true, run_missing},
     {"suspend", NULL, true, run_missing},
     {"wait_close", NULL, true, run_missing},
 };
@@ -191,13 +195,14 @@ find_special(const char *name)
 	return NULL;
 }
 
-/* NAME is one of ours, in lower case. */
+/* The words are ours, in lower case. */
 static int
 refuse_missing(const char *verb, const char *name, struct error *err)
 {
 	struct buf text = {0};
 
-	buf_append_str(&text, verb);
+	show_put_upper(&text, verb);
+	buf_append_str(&text, name[0] == '\0' ? "" : " ");
 	show_put_upper(&text, name);
 	error_set(err, SQLSTATE_PROTOCOL_VIOLATION,
 	    "%s does not exist yet in this version", buf_text(&text));
@@ -228,7 +233,7 @@ run_show(struct call *call, struct error *err)
 	} else if (show != NULL && show->fill != NULL) {
 		show_answer(show, call->instance, call->out);
 	} else if (show != NULL) {
-		return refuse_missing("SHOW ", show->name, err);
+		return refuse_missing("show", show->name, err);
 	} else {
 		command_invalid(err, call->sql);
 		return -1;
@@ -366,10 +371,75 @@ run_shutdown(struct call *call, struct error *err)
 	log_info(&call->client->log, "SHUTDOWN command issued");
 	instance_shutdown(call->instance, how->mode);
 	if (how->mode == SHUTDOWN_NOW) {
-		call->go_on = false; /* the end is the answer */
+		call->is_later = true; /* the end is the answer */
 	} else {
 		msg_command_complete(call->out, "SHUTDOWN");
 	}
+	return 0;
+}
+
+/* ---- PAUSE, RESUME ------------------------------------------------------- */
+
+/* Only of everything yet. */
+static int
+check_no_database(const struct call *call, struct error *err)
+{
+	if (call->command->count == 1) {
+		return 0;
+	}
+	if (call->command->count == 2) {
+		error_set(err, SQLSTATE_PROTOCOL_VIOLATION,
+		    "%s of a single database does not exist yet in this "
+		    "version",
+		    str_equal_nocase(call->verb->name, "pause") ? "PAUSE"
+		                                                : "RESUME");
+		return -1;
+	}
+	command_invalid(err, call->sql);
+	return -1;
+}
+
+static int
+run_pause(struct call *call, struct error *err)
+{
+	struct instance *instance = call->instance;
+
+	if (check_no_database(call, err) != 0) {
+		return -1;
+	}
+	if (pools_are_paused(instance->pools)) {
+		error_set(err, SQLSTATE_PROTOCOL_VIOLATION,
+		    "already suspended/paused");
+		return -1;
+	}
+	log_info(&call->client->log, "PAUSE command issued");
+	instance_pause(instance);
+	if (pause_is_done(instance)) {
+		msg_command_complete(call->out, "PAUSE");
+	} else {
+		call->is_later = true;
+		pause_wait(instance);
+	}
+	return 0;
+}
+
+static int
+run_resume(struct call *call, struct error *err)
+{
+	struct instance *instance = call->instance;
+
+	if (check_no_database(call, err) != 0) {
+		return -1;
+	}
+	if (instance->is_stopping || !pools_are_paused(instance->pools)) {
+		error_set(err, SQLSTATE_PROTOCOL_VIOLATION, "%s",
+		    instance->is_stopping ? "pooler is shutting down"
+		                          : "pooler is not paused/suspended");
+		return -1;
+	}
+	log_info(&call->client->log, "RESUME command issued");
+	instance_resume(instance);
+	msg_command_complete(call->out, "RESUME");
 	return 0;
 }
 
@@ -387,7 +457,7 @@ find_verb(const char *name)
 static int
 run_missing(struct call *call, struct error *err)
 {
-	return refuse_missing("", call->verb->name, err);
+	return refuse_missing(call->verb->name, "", err);
 }
 
 /* ---- the way in ---------------------------------------------------------- */
@@ -419,8 +489,7 @@ admin_query(struct instance *instance, struct client *client, const char *sql,
 	    .client = client,
 	    .command = &command,
 	    .sql = sql,
-	    .out = out,
-	    .go_on = true};
+	    .out = out};
 	struct error err;
 
 	client->request_us = loop_now_us(instance->loop);
@@ -428,5 +497,14 @@ admin_query(struct instance *instance, struct client *client, const char *sql,
 		msg_error_from(out, "ERROR", &err);
 	}
 	command_fini(&command);
-	return call.go_on;
+	return !call.is_later;
+}
+
+void
+admin_cancel(struct instance *instance, struct client *client)
+{
+	if (!instance->is_stopping && pools_are_paused(instance->pools)) {
+		log_info(&client->log, "PAUSE cancelled");
+		instance_resume(instance);
+	}
 }

@@ -9,10 +9,13 @@ struct client;
 struct instance;
 
 /*
- * Runs the command SQL of CLIENT and appends the answer, without ReadyForQuery,
- * to OUT. False: the connection is to be closed after it.
+ * Runs the command SQL of CLIENT. True: the answer, without ReadyForQuery, was
+ * appended to OUT. False: it comes later, or the process ends.
  */
 bool admin_query(struct instance *instance, struct client *client,
     const char *sql, struct buf *out);
+
+/* CLIENT does not want to wait for its answer any longer. */
+void admin_cancel(struct instance *instance, struct client *client);
 
 #endif

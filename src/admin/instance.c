@@ -343,6 +343,12 @@ console_query(
 	return admin_query(context, client, sql, out);
 }
 
+static void
+console_cancel(void *context, struct client *client)
+{
+	admin_cancel(context, client);
+}
+
 struct instance *
 instance_new(struct logger *logger, struct config *config,
     const struct instance_options *options, struct error *err)
@@ -358,7 +364,7 @@ instance_new(struct logger *logger, struct config *config,
 	    .interval_us = settings->monitor_interval_us};
 	struct pool_events events = {
 	    on_node_doubt, on_cluster, on_cluster_gone, instance};
-	struct console_ops console = {console_query, instance};
+	struct console_ops console = {console_query, console_cancel, instance};
 
 	instance->options = *options;
 	instance->logger = logger;
@@ -398,6 +404,7 @@ instance_free(struct instance **instance)
 	}
 	listeners_close(&i->listeners);
 	timer_stop(&i->tick);
+	timer_stop(&i->pause_tick);
 	clients_free(&i->clients);
 	pools_free(&i->pools);
 	router_free(&i->router);

@@ -28,6 +28,7 @@ struct instance {
 	struct clients *clients;
 	struct listeners *listeners; /* NULL: not listening */
 	struct timer tick;           /* runs while it waits for its end */
+	struct timer pause_tick;     /* runs while a PAUSE has no answer yet */
 	enum shutdown_mode mode;
 	bool is_stopping;
 	int64_t start_us; /* loop time */

@@ -25,13 +25,22 @@ struct stream_transport;
 /* The console, which lies in a room below this one. */
 struct console_ops {
 	/*
-	 * CLIENT sent the simple query SQL. The answer, without ReadyForQuery,
-	 * is appended to OUT. False: the connection is to be closed after it.
+	 * CLIENT sent the simple query SQL. True: the answer, without
+	 * ReadyForQuery, was appended to OUT. False: it follows with
+	 * console_answer(), or the connection ends without; until then no
+	 * further command of CLIENT is run.
 	 */
 	bool (*on_query)(void *context, struct client *client, const char *sql,
 	    struct buf *out);
+	/* CLIENT, whose answer is still to follow, wants its command to be
+	 * cancelled. May answer it. */
+	void (*on_cancel)(void *context, struct client *client);
 	void *context;
 };
+
+/* Sends OUT, what on_query() owes CLIENT, and ReadyForQuery. May close
+ * CLIENT. */
+void console_answer(struct client *client, struct buf *out);
 
 /* Returns the set of clients. Everything given is borrowed and outlives it;
  * CONFIG is referenced. */

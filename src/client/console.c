@@ -16,13 +16,23 @@
 /* Longest command; HELD_MAX bounds it anyway. */
 #define COMMAND_MAX ((uint32_t)16384)
 
+void
+console_answer(struct client *client, struct buf *out)
+{
+	client->awaits_answer = false;
+	msg_ready_for_query(out, 'I');
+	if (client_write(client, buf_bytes(out), out->length) &&
+	    client->held.length > 0) {
+		loop_ready(client->set->loop, &client->ready);
+	}
+}
+
 static void
 run_query(struct client *client, const uint8_t *body, size_t size)
 {
 	const struct console_ops *console = &client->set->console;
 	struct buf out = {0};
 	struct error err;
-	bool go_on;
 
 	if (memchr(body, 0, size) != body + size - 1) {
 		error_set(&err, SQLSTATE_PROTOCOL_VIOLATION,
@@ -30,17 +40,11 @@ run_query(struct client *client, const uint8_t *body, size_t size)
 		client_close(client, CLOSE_CLIENT_VIOLATION, &err);
 		return;
 	}
-	go_on = console->on_query(
-	    console->context, client, (const char *)body, &out);
-	if (!client_is_open(client)) {
-		buf_fini(&out);
-		return;
-	}
-	if (go_on) {
-		msg_ready_for_query(&out, 'I');
-	}
-	if (client_write(client, buf_bytes(&out), out.length) && !go_on) {
-		client_close(client, CLOSE_CLIENT_TERMINATED, NULL);
+	client->awaits_answer = true;
+	if (console->on_query(
+	        console->context, client, (const char *)body, &out) &&
+	    client_is_open(client)) {
+		console_answer(client, &out);
 	}
 	buf_fini(&out);
 }
@@ -70,7 +74,7 @@ console_take(struct client *client, const uint8_t *bytes, size_t size)
 {
 	size_t used = 0;
 
-	while (client->state == CLIENT_CONSOLE) {
+	while (client->state == CLIENT_CONSOLE && !client->awaits_answer) {
 		struct frame frame;
 		enum frame_result result =
 		    frame_parse(bytes + used, size - used, COMMAND_MAX, &frame);

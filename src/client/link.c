@@ -362,6 +362,12 @@ on_lost(void *holder, const struct error *err)
 void
 link_cancel(struct client *client)
 {
+	if (client->state == CLIENT_CONSOLE && client->awaits_answer) {
+		const struct console_ops *console = &client->set->console;
+
+		console->on_cancel(console->context, client);
+		return;
+	}
 	if (client->state == CLIENT_ACTIVE && client->server != NULL &&
 	    client->server->answers.count > 0) {
 		cancel_send(client->server);

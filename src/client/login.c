@@ -285,6 +285,9 @@ come_in_to_console(struct client *client)
 	params_set(&params, "TimeZone", "GMT");
 	params_set(&params, "standard_conforming_strings", "on");
 	params_set(&params, "is_superuser", "on");
+	/* For SHOW CLIENTS: the console itself has no settings. */
+	client->profile =
+	    pools_profile(client->set->pools, &client->login->startup.settings);
 	client_set_state(client, CLIENT_CONSOLE);
 	login_free(&client->login);
 	log_info(&client->log, "console login");

@@ -405,10 +405,31 @@ pools_free(struct pools **pools)
 	*pools = NULL;
 }
 
+static void
+pause_slot(struct pool_slot *slot)
+{
+	struct server *server;
+
+	retire_servers(slot);
+	while ((server = list_first(&slot->by_state[SERVER_IDLE], struct server,
+	            link)) != NULL) {
+		server_close(server, CLOSE_SERVER_OBSOLETE, NULL);
+	}
+}
+
 void
 pools_pause(struct pools *pools)
 {
+	struct pool *pool, *next;
+
 	pools->paused = true;
+	HASH_ITER(hh, pools->table, pool, next)
+	{
+		list_foreach (&pool->slots, link) {
+			pause_slot(list_entry(link, struct pool_slot, link));
+		}
+		/* Old slots do so anyway. */
+	}
 }
 
 void
@@ -433,6 +454,25 @@ size_t
 pools_active_servers(const struct pools *pools)
 {
 	return pools->active;
+}
+
+size_t
+pools_all_servers(const struct pools *pools)
+{
+	struct pool *pool, *next;
+	size_t sum = 0;
+
+	HASH_ITER(hh, pools->table, pool, next)
+	{
+		list_foreach (&pool->slots, link) {
+			sum += list_entry(link, struct pool_slot, link)->count;
+		}
+		list_foreach (&pool->old_slots, old_link) {
+			sum +=
+			    list_entry(old_link, struct pool_slot, link)->count;
+		}
+	}
+	return sum;
 }
 
 struct profile *

@@ -113,13 +113,17 @@ void pool_forget(struct waiter *waiter);
 /* Whether a read may go to anything but the primary now. */
 bool pool_has_replica(struct pool *pool);
 
-/* No more servers are handed out, until resumed. */
+/* No more servers are handed out, until resumed. Idle ones are closed, the
+ * others as they come free. */
 void pools_pause(struct pools *pools);
 void pools_resume(struct pools *pools);
 bool pools_are_paused(const struct pools *pools);
 
 /* Servers in use by clients, over all pools. */
 size_t pools_active_servers(const struct pools *pools);
+
+/* Connections in any state, over all pools. */
+size_t pools_all_servers(const struct pools *pools);
 
 /* The profile of exactly SETTINGS, counted for the caller. */
 struct profile *pools_profile(struct pools *pools,

@@ -338,6 +338,8 @@ become_idle(struct server *server)
 {
 	struct pool_slot *slot = server->slot;
 
+	/* Whatever happens now, its login has not failed. */
+	server->is_settled_once = true;
 	if (server->pin != NULL) {
 		server_close(server, CLOSE_SERVER_SESSION_OVER, NULL);
 		return;
@@ -352,7 +354,6 @@ become_idle(struct server *server)
 	}
 	server_set_state(server, SERVER_IDLE);
 	server->idle_since_us = loop_now_us(slot->pool->set->loop);
-	server->is_settled_once = true;
 	server_update_interest(server, true);
 	slot_changed(slot);
 }

@@ -357,3 +357,88 @@ def test_shutdown_wait_for_servers_waits_for_transactions(pgweir):
         busy.send(wire.query("commit"))
         assert busy.read_frame().type == "C"
         assert proxy.wait_exit() == 0
+
+
+# ---- PAUSE, RESUME ----------------------------------------------------------
+def test_pause_answers_when_the_last_server_is_free(pgweir, cluster):
+    proxy = pgweir()
+    with proxy.login() as busy, proxy.login() as other, \
+            proxy.login("pgbouncer", "admin") as console:
+        other.ask("select 1")
+        busy.ask("begin")
+        console.send(wire.query("PAUSE"))
+        wait_until(lambda: dict(proxy.console("SHOW STATE").rows)["paused"]
+                   == "yes", 5, "it pauses")
+        pid = busy.value("select pg_backend_pid()")
+        console.assert_silent()
+        busy.ask("commit")
+        assert console.read_result().tag == "PAUSE"
+        assert proxy.console("SHOW SERVERS").rows == []
+        wait_until(lambda: not cluster.primary.backends(f"pid = {pid}"), 5,
+                   "PostgreSQL has seen it go")
+        other.send(wire.query("select 7"))
+        wait_until(lambda: proxy.pool()["cl_waiting"] == 1, 5, "it waits")
+        assert console.ask("RESUME").tag == "RESUME"
+        assert other.read_result().rows == [["7"]]
+        assert dict(console.ask("SHOW STATE").rows)["active"] == "yes"
+
+
+def test_pause_of_an_idle_pool_answers_at_once(pgweir):
+    proxy = pgweir()
+    with proxy.login() as conn:
+        conn.ask("select 1")
+        assert proxy.console("PAUSE").tag == "PAUSE"
+        with pytest.raises(wire.WireError) as caught:
+            proxy.console("PAUSE")
+        assert "already suspended/paused" in caught.value.message
+        assert proxy.console("RESUME").tag == "RESUME"
+        with pytest.raises(wire.WireError) as caught:
+            proxy.console("RESUME")
+        assert "pooler is not paused/suspended" in caught.value.message
+        assert conn.value("select 2") == "2"
+
+
+def test_a_pause_does_not_make_a_healthy_host_look_down(pgweir):
+    proxy = pgweir()
+    with proxy.login() as conn:
+        conn.ask("select 1")
+        proxy.console("PAUSE")
+        proxy.console("RESUME")
+        assert conn.value("select 1") == "1"
+    assert {row["health"] for row in proxy.show("NODES")} == {"up"}
+    assert {row["last_error"] for row in proxy.show("NODES")} == {None}
+
+
+@pytest.mark.parametrize("how", ["resume", "cancel"])
+def test_a_pause_that_still_waits_can_be_taken_back(pgweir, how):
+    proxy = pgweir()
+    with proxy.login() as busy, proxy.login("pgbouncer", "admin") as console:
+        busy.ask("begin")
+        console.send(wire.query("PAUSE"), wire.query("SHOW VERSION"))
+        wait_until(lambda: dict(proxy.console("SHOW STATE").rows)["paused"]
+                   == "yes", 5, "it pauses")
+        if how == "resume":
+            proxy.console("RESUME")
+        else:
+            console.cancel()
+        with pytest.raises(wire.WireError) as caught:
+            console.read_result()
+        assert "the pause was ended" in caught.value.message
+        assert console.read_result().columns == COLUMNS["VERSION"]
+        assert dict(proxy.console("SHOW STATE").rows)["active"] == "yes"
+        busy.ask("commit")
+
+
+def test_who_leaves_while_its_pause_waits_leaves_no_trace(pgweir):
+    proxy = pgweir()
+    with proxy.login() as busy:
+        busy.ask("begin")
+        with proxy.login("pgbouncer", "admin") as console:
+            console.send(wire.query("PAUSE"))
+            wait_until(lambda: dict(proxy.console("SHOW STATE").rows)
+                       ["paused"] == "yes", 5, "it pauses")
+        wait_until(lambda: len(proxy.show("CLIENTS")) == 2, 5, "it has left")
+        busy.ask("commit")
+        wait_until(lambda: not proxy.show("SERVERS"), 5, "no server is left")
+        assert proxy.console("RESUME").tag == "RESUME"
+        assert busy.value("select 1") == "1"
