@@ -63,7 +63,7 @@ char_is(char c, unsigned classes)
 static inline char
 char_lower(char c)
 {
-	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+	return (char)(c | ((uint8_t)(c - 'A') < 26) << 5);
 }
 
 void lexer_init(

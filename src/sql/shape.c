@@ -18,59 +18,67 @@
 #include "core/buf.h"
 #include "sql/shape_int.h"
 
+#define WORD(text) text, sizeof(text) - 1
+
 static const struct {
 	const char *word;
+	size_t length;
 	enum token_name name;
 } word_names[] = {
-    {"array", NAME_ARRAY},
-    {"as", NAME_AS},
-    {"copy", NAME_COPY},
-    {"default", NAME_LITERAL},
-    {"explain", NAME_EXPLAIN},
-    {"false", NAME_LITERAL},
-    {"in", NAME_IN},
-    {"null", NAME_LITERAL},
-    {"pg_catalog", NAME_PG_CATALOG},
-    {"regclass", NAME_REG},
-    {"regcollation", NAME_REG},
-    {"regconfig", NAME_REG},
-    {"regdictionary", NAME_REG},
-    {"regnamespace", NAME_REG},
-    {"regoper", NAME_REG},
-    {"regoperator", NAME_REG},
-    {"regproc", NAME_REG},
-    {"regprocedure", NAME_REG},
-    {"regrole", NAME_REG},
-    {"regtype", NAME_REG},
-    {"select", NAME_SELECT},
-    {"set", NAME_SET},
-    {"set_config", NAME_SET_CONFIG},
-    {"table", NAME_SELECT},
-    {"true", NAME_LITERAL},
-    {"uescape", NAME_UESCAPE},
-    {"values", NAME_VALUES},
-    {"with", NAME_SELECT},
+    {WORD("array"), NAME_ARRAY},
+    {WORD("as"), NAME_AS},
+    {WORD("copy"), NAME_COPY},
+    {WORD("default"), NAME_LITERAL},
+    {WORD("explain"), NAME_EXPLAIN},
+    {WORD("false"), NAME_LITERAL},
+    {WORD("in"), NAME_IN},
+    {WORD("null"), NAME_LITERAL},
+    {WORD("pg_catalog"), NAME_PG_CATALOG},
+    {WORD("regclass"), NAME_REG},
+    {WORD("regcollation"), NAME_REG},
+    {WORD("regconfig"), NAME_REG},
+    {WORD("regdictionary"), NAME_REG},
+    {WORD("regnamespace"), NAME_REG},
+    {WORD("regoper"), NAME_REG},
+    {WORD("regoperator"), NAME_REG},
+    {WORD("regproc"), NAME_REG},
+    {WORD("regprocedure"), NAME_REG},
+    {WORD("regrole"), NAME_REG},
+    {WORD("regtype"), NAME_REG},
+    {WORD("select"), NAME_SELECT},
+    {WORD("set"), NAME_SET},
+    {WORD("set_config"), NAME_SET_CONFIG},
+    {WORD("table"), NAME_SELECT},
+    {WORD("true"), NAME_LITERAL},
+    {WORD("uescape"), NAME_UESCAPE},
+    {WORD("values"), NAME_VALUES},
+    {WORD("with"), NAME_SELECT},
 };
 
 #define LENGTH(n) (1U << (n))
 
-/* The lengths that occur above by first letter: they tell most words apart. */
-static const uint32_t word_lengths[26] = {
-    ['a' - 'a'] = LENGTH(2) | LENGTH(5),
-    ['c' - 'a'] = LENGTH(4),
-    ['d' - 'a'] = LENGTH(7),
-    ['e' - 'a'] = LENGTH(7),
-    ['f' - 'a'] = LENGTH(5),
-    ['i' - 'a'] = LENGTH(2),
-    ['n' - 'a'] = LENGTH(4),
-    ['p' - 'a'] = LENGTH(10),
-    ['r' - 'a'] = LENGTH(7) | LENGTH(8) | LENGTH(9) | LENGTH(11) | LENGTH(12) |
-        LENGTH(13),
-    ['s' - 'a'] = LENGTH(3) | LENGTH(6) | LENGTH(10),
-    ['t' - 'a'] = LENGTH(4) | LENGTH(5),
-    ['u' - 'a'] = LENGTH(7),
-    ['v' - 'a'] = LENGTH(6),
-    ['w' - 'a'] = LENGTH(4),
+/* By first letter: the lengths that occur above, which tell most words apart,
+ * and where to begin to look. */
+static const struct {
+	uint16_t lengths;
+	uint8_t first;
+} words_by_letter[26] = {
+    ['a' - 'a'] = {LENGTH(2) | LENGTH(5), 0},
+    ['c' - 'a'] = {LENGTH(4), 2},
+    ['d' - 'a'] = {LENGTH(7), 3},
+    ['e' - 'a'] = {LENGTH(7), 4},
+    ['f' - 'a'] = {LENGTH(5), 5},
+    ['i' - 'a'] = {LENGTH(2), 6},
+    ['n' - 'a'] = {LENGTH(4), 7},
+    ['p' - 'a'] = {LENGTH(10), 8},
+    ['r' - 'a'] = {LENGTH(7) | LENGTH(8) | LENGTH(9) | LENGTH(11) | LENGTH(12) |
+            LENGTH(13),
+        9},
+    ['s' - 'a'] = {LENGTH(3) | LENGTH(6) | LENGTH(10), 20},
+    ['t' - 'a'] = {LENGTH(4) | LENGTH(5), 23},
+    ['u' - 'a'] = {LENGTH(7), 25},
+    ['v' - 'a'] = {LENGTH(6), 26},
+    ['w' - 'a'] = {LENGTH(4), 27},
 };
 
 /* WORD is in lower case. */
@@ -78,16 +86,18 @@ static enum token_name
 name_of_word(const char *word, size_t length)
 {
 	const size_t count = sizeof(word_names) / sizeof(word_names[0]);
+	const size_t letter = (size_t)((uint8_t)*word - 'a');
 
-	if (length > 13 || *word < 'a' || *word > 'z' ||
-	    !(word_lengths[*word - 'a'] >> length & 1)) {
+	if (length > 13 || letter >= 26 ||
+	    !(words_by_letter[letter].lengths >> length & 1)) {
 		return NAME_WORD;
 	}
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = words_by_letter[letter].first;
+	     i < count && *word_names[i].word == *word; i++) {
 		const char *known = word_names[i].word;
 
-		if (*known == *word && strncmp(known, word, length) == 0 &&
-		    known[length] == '\0') {
+		if (word_names[i].length == length &&
+		    memcmp(known, word, length) == 0) {
 			return word_names[i].name;
 		}
 	}
@@ -462,7 +472,7 @@ take_token(struct scanner *s, const struct token *token)
 		take_open(s, name, start);
 	} else if (name == ')' || name == ']') {
 		take_close(s, name, start);
-	} else {
+	} else if (s->list_count > 0) {
 		lists_after(s, name, start);
 	}
 	s->history = s->history << 8 | (uint64_t)name;

@@ -309,6 +309,8 @@ START_TEST(shape_counts_statements_brackets_and_odd_bytes)
 	ck_assert_uint_eq(shape.flags, SHAPE_HAS_HIGH_BIT);
 	shape_scan(&shape, &out, "select '\0'", 10, true);
 	ck_assert(shape.flags & SHAPE_HAS_NUL);
+	shape_scan(&shape, &out, "\"regclass\0\0\0\0\0\"", 15, true);
+	ck_assert(shape.flags & SHAPE_HAS_NUL);
 	shape_scan(&shape, &out, NULL, 0, true);
 	ck_assert_uint_eq(shape.token_count, 0);
 	buf_fini(&out);
