@@ -144,9 +144,6 @@ note_error(struct client *client, const uint8_t *body, size_t size)
 	}
 	client->told_fatal =
 	    client->told_fatal || error_fields_is_fatal(&fields);
-	if (client->on_replica && strcmp(fields.sqlstate, "25006") == 0) {
-		client->route.avoids_replicas = true;
-	}
 }
 
 /* ---- messages ------------------------------------------------------------ */
@@ -203,7 +200,6 @@ end_batch(struct client *client, struct flow *flow)
 	if (client->replay.count > 0) {
 		replay_pop(client);
 		counters->reads++;
-		kept_fini(client_blocks(client), &client->begin);
 	} else if (client->wrote) {
 		counters->writes++;
 	}

@@ -170,18 +170,24 @@ struct collected {
 	unsigned executes; /* and Query */
 	bool all_read;
 	bool first_begins; /* the first text is BEGIN READ ONLY */
+	bool first_ends;   /* the first text is COMMIT or ROLLBACK */
 	bool rest_reads;   /* all after the first */
 	bool is_odd;       /* something that is not for a replica */
 	bool own_unnamed;  /* an unnamed statement of this batch is there */
 };
 
+/*
+ * A READ ONLY transaction that may go to a replica. Its every statement has a
+ * snapshot of its own, so that it can move to the primary between two of them;
+ * one that must keep its snapshot is there from the start.
+ */
 static bool
 begins_read_only(const struct verdict *verdict)
 {
 	return verdict->kind == SQL_BEGIN &&
 	    verdict->access == ACCESS_READ_ONLY &&
-	    verdict->isolation != ISOLATION_SERIALIZABLE &&
-	    !verdict->is_deferrable;
+	    verdict->isolation != ISOLATION_REPEATABLE_READ &&
+	    verdict->isolation != ISOLATION_SERIALIZABLE;
 }
 
 static void
@@ -190,6 +196,9 @@ collect_text(struct client *client, const struct verdict *verdict,
 {
 	if (all->texts == 0) {
 		all->first_begins = begins_read_only(verdict);
+		all->first_ends = (verdict->kind == SQL_COMMIT ||
+		                      verdict->kind == SQL_ROLLBACK) &&
+		    !verdict->has_chain;
 		batch->has_shape = catalogue_last_shape(
 		    client->set->catalogue, &batch->shape, NULL);
 	} else {
@@ -277,6 +286,16 @@ collect_use(uint8_t type, const uint8_t *body, size_t size,
 	}
 }
 
+/* Of an unnamed portal, to its end: leaves nothing behind. Body: the portal's
+ * name, and how many rows at most. */
+static bool
+is_plain_execute(const uint8_t *body, size_t size)
+{
+	static const uint8_t plain[5];
+
+	return size == sizeof(plain) && memcmp(body, plain, size) == 0;
+}
+
 static void
 collect(struct client *client, const struct frame *frame, const uint8_t *body,
     struct collected *all, struct batch *batch)
@@ -302,12 +321,19 @@ collect(struct client *client, const struct frame *frame, const uint8_t *body,
 		collect_parse(client, body, frame->body_bytes, all, batch);
 		return;
 	case MSG_BIND:
+		/* A named portal lives until the transaction ends. */
+		all->is_odd =
+		    all->is_odd || (frame->body_bytes > 0 && body[0] != '\0');
+		collect_use(frame->type, body, frame->body_bytes, all, batch);
+		return;
 	case MSG_DESCRIBE:
 	case MSG_CLOSE:
 		collect_use(frame->type, body, frame->body_bytes, all, batch);
 		return;
 	case MSG_EXECUTE:
 		all->executes++;
+		all->is_odd =
+		    all->is_odd || !is_plain_execute(body, frame->body_bytes);
 		return;
 	case MSG_SYNC:
 		return;
@@ -340,6 +366,9 @@ batch_judge(struct client *client, const uint8_t *at, struct batch *batch)
 		    &all, batch);
 		position += frame_bytes(&frame);
 		frames++;
+		if (frame.type == MSG_EXECUTE && all.executes == 1) {
+			batch->begin_bytes = position;
+		}
 	}
 	batch->syncs = batch->is_complete ? 1 : 0;
 	batch->is_empty =
@@ -349,6 +378,9 @@ batch_judge(struct client *client, const uint8_t *at, struct batch *batch)
 	batch->is_read = reads && all.all_read;
 	batch->begins_read_only =
 	    reads && all.first_begins && all.texts == 1 && all.executes == 1;
-	batch->is_read_transaction =
-	    reads && all.first_begins && all.texts > 1 && all.rest_reads;
+	batch->ends_transaction =
+	    reads && all.first_ends && all.texts == 1 && all.executes == 1;
+	if (!reads || !all.first_begins || all.texts < 2 || !all.rest_reads) {
+		batch->begin_bytes = 0;
+	}
 }

@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "client/batch.h"
 #include "client/client_int.h"
 #include "client/request.h"
 #include "core/buf.h"
@@ -16,14 +17,21 @@
 
 /* START TRANSACTION has a tag of its own. */
 static const char *
-command_tag(struct client *client)
+command_tag(
+    struct client *client, uint8_t type, const uint8_t *body, size_t size)
 {
-	struct hash128 ignored;
+	const struct catalogue_session session = {.std_strings = true};
+	size_t length = 0, ignored;
+	const char *text = batch_text(type, body, size, &length, &ignored);
+	struct verdict verdict;
+	struct hash128 hash;
 	struct buf shape = {0};
 	bool is_start;
 
+	catalogue_lookup(client->set->catalogue, text == NULL ? "" : text,
+	    length, &session, loop_now_us(client->set->loop), &verdict);
 	is_start =
-	    catalogue_last_shape(client->set->catalogue, &ignored, &shape) &&
+	    catalogue_last_shape(client->set->catalogue, &hash, &shape) &&
 	    strncmp(buf_text(&shape), "start", 5) == 0;
 	buf_fini(&shape);
 	return is_start ? "START TRANSACTION" : "BEGIN";
@@ -68,21 +76,32 @@ put_answer(struct buf *out, const struct frame *frame, const uint8_t *body,
 }
 
 void
-begin_hold(struct client *client, const uint8_t *at)
+begin_hold(struct client *client, const uint8_t *at, size_t size)
 {
-	const char *tag = command_tag(client);
-	size_t position = 0, size = client->batch.bytes;
-	struct buf out = {0};
-	struct frame frame;
+	const char *tag = "BEGIN";
+	struct buf out = {0}, sync = {0};
+	size_t position = 0;
+	struct frame frame = {0};
 
 	while (position < size &&
 	    frame_parse(at + position, size - position, FRAME_MAX_BODY,
 	        &frame) == FRAME_OK) {
-		put_answer(
-		    &out, &frame, at + position + FRAME_HEADER_BYTES, tag);
+		const uint8_t *body = at + position + FRAME_HEADER_BYTES;
+
+		if (frame.type == MSG_QUERY || frame.type == MSG_PARSE) {
+			tag = command_tag(
+			    client, frame.type, body, frame.body_bytes);
+		}
+		put_answer(&out, &frame, body, tag);
 		position += frame_bytes(&frame);
 	}
 	kept_append(client_blocks(client), &client->begin, at, size);
+	if (frame.type != MSG_QUERY && frame.type != MSG_SYNC) {
+		msg_sync(&sync); /* it is to stand alone */
+		kept_append(client_blocks(client), &client->begin,
+		    buf_bytes(&sync), sync.length);
+		buf_fini(&sync);
+	}
 	(void)client_write(client, buf_bytes(&out), out.length);
 	buf_fini(&out);
 }
@@ -99,9 +118,10 @@ begin_send(struct client *client)
 	    frame_parse(at + position, size - position, FRAME_MAX_BODY,
 	        &frame) == FRAME_OK) {
 		answers_sent_own(&server->answers, frame.type);
+		server->unnamed_left =
+		    server->unnamed_left || frame.type == MSG_PARSE;
 		position += frame_bytes(&frame);
 	}
 	server->status = 0;
-	server->unnamed_left = true; /* should it have parsed one */
 	return server_write(server, at, size);
 }

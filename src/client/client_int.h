@@ -55,13 +55,15 @@ struct batch {
 	bool is_complete;      /* ended by Sync, or a Query or FunctionCall */
 	bool is_read;          /* may run alone on a replica */
 	bool is_empty;         /* nothing in it that a server must answer */
+	bool ends_transaction; /* a single COMMIT or ROLLBACK */
 	bool begins_read_only; /* a single BEGIN READ ONLY, nothing else */
-	bool is_read_transaction; /* BEGIN READ ONLY, then reads */
-	bool has_parse;           /* of an unnamed statement */
-	bool leaves_unnamed;      /* has parsed one that it did not use */
-	uint8_t syncs;            /* how many ReadyForQuery it earns: 0 or 1 */
-	const char *pin;          /* static; why its server cannot be shared */
-	struct hash128 shape;     /* of its first statement */
+	/* BEGIN READ ONLY is followed by more: where that begins; else 0. */
+	size_t begin_bytes;
+	bool has_parse;       /* of an unnamed statement */
+	bool leaves_unnamed;  /* has parsed one that it did not use */
+	uint8_t syncs;        /* how many ReadyForQuery it earns: 0 or 1 */
+	const char *pin;      /* static; why its server cannot be shared */
+	struct hash128 shape; /* of its first statement */
 	bool has_shape;
 };
 
@@ -198,6 +200,10 @@ void link_end_if_done(struct client *client);
 /* The replica refused or was lost: all that is in .replay is routed again, the
  * oldest batch TO_PRIMARY. A server still held is left to drain. */
 void link_replay(struct client *client, bool to_primary);
+
+/* The READ ONLY transaction leaves its replica, where all is answered, for the
+ * primary: its BEGIN is sent there with what comes next. */
+void link_move(struct client *client);
 
 /* Puts what is to be replayed in front of .held. */
 void link_restore(struct client *client);

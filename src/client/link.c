@@ -50,11 +50,7 @@ link_pin(struct client *client, const char *reason)
 	if (client->pin != NULL || client->server == NULL) {
 		return;
 	}
-	if (client->on_replica) {
-		/* Kept for this transaction; nobody else gets it after. */
-		server_pin(client->server, reason);
-		return;
-	}
+	assert(!client->on_replica); /* only certain reads go there */
 	client->pin = reason;
 	server_pin(client->server, reason);
 	log_debug(&client->log, "keeps its server: %s", reason);
@@ -187,15 +183,12 @@ end_link(struct client *client)
 	client->server = NULL;
 	client->on_replica = false;
 	client->replay.attempts = 0;
+	kept_fini(client_blocks(client), &client->begin);
 	if (client->wrote) {
 		router_wrote(client->set->router, &client->route);
 	}
 	client_set_state(client, CLIENT_IDLE);
-	if (server->pin != NULL) {
-		server_drop(server, CLOSE_SERVER_SESSION_OVER);
-	} else {
-		server_release(server);
-	}
+	server_release(server);
 	if (client->held.length > 0) {
 		run_later(client);
 	}
@@ -215,18 +208,6 @@ send_probe(struct server *server)
 	buf_fini(&out);
 }
 
-/* What was used in ways we do not follow, but only on a replica, is given up
- * at the end of its transaction. */
-static bool
-may_drop(const struct client *client)
-{
-	const struct server *server = client->server;
-
-	return client->on_replica && client->pin == NULL &&
-	    server->pin != NULL && server->status == 'I' &&
-	    answers_is_settled(&server->answers);
-}
-
 void
 link_end_if_done(struct client *client)
 {
@@ -243,10 +224,10 @@ link_end_if_done(struct client *client)
 		send_probe(server);
 		return;
 	}
-	if (!server_is_releasable(server) && !may_drop(client)) {
+	if (!server_is_releasable(server)) {
 		return;
 	}
-	if (client->unnamed_open && !client->on_replica) {
+	if (client->unnamed_open) {
 		link_pin(client, "unnamed statement");
 		return;
 	}
@@ -298,11 +279,26 @@ link_restore(struct client *client)
 	replay_fini(client);
 }
 
-void
-link_replay(struct client *client, bool to_primary)
+/* Away from a replica, whose further answers concern nobody. */
+static void
+leave_replica(struct client *client)
 {
 	struct server *server = client->server;
 
+	client->server = NULL;
+	client->on_replica = false;
+	client->has_batch = false;
+	client->unnamed_open = false;
+	client_set_state(client, CLIENT_IDLE);
+	if (server != NULL) {
+		server_abandon(server);
+	}
+	run_later(client);
+}
+
+void
+link_replay(struct client *client, bool to_primary)
+{
 	log_debug(&client->log, "read repeated %s",
 	    to_primary ? "on the primary" : "elsewhere");
 	router_counters(client->set->router)->replays++;
@@ -311,16 +307,17 @@ link_replay(struct client *client, bool to_primary)
 	kept_fini(client_blocks(client), &client->replay.answer);
 	client->route.primary_once =
 	    to_primary || client->replay.attempts >= ATTEMPTS_MAX;
-	client->server = NULL;
-	client->on_replica = false;
-	client->has_batch = false;
-	client->unnamed_open = false;
 	client->replay_pending = true;
-	client_set_state(client, CLIENT_IDLE);
-	if (server != NULL) {
-		server_abandon(server);
-	}
-	run_later(client);
+	leave_replica(client);
+}
+
+void
+link_move(struct client *client)
+{
+	assert(client->on_replica && client->replay.count == 0);
+	log_debug(&client->log, "transaction moves to the primary");
+	client->route.primary_once = true;
+	leave_replica(client);
 }
 
 /* The server went before it got anything of the batch: nothing has happened,

@@ -28,6 +28,9 @@
 /* Of a message too long to be waited for, this much is: its names. */
 #define HEAD_BYTES ((size_t)8192)
 
+/* A longer BEGIN is not held back. */
+#define BEGIN_MAX_BYTES ((size_t)4096)
+
 static void
 violation(struct client *client, const char *what, uint8_t type)
 {
@@ -478,10 +481,7 @@ choose_class(struct client *client)
 	const struct batch *batch = &client->batch;
 	const struct settings *settings = config_settings(client->set->config);
 	struct router_request request = {
-	    .is_read = is_transaction_mode(client) &&
-	        (batch->is_read || batch->is_read_transaction),
-	    .is_transaction =
-	        client->begin.length > 0 || batch->is_read_transaction,
+	    .is_read = is_transaction_mode(client) && batch->is_read,
 	    .bytes = client->begin.length + batch->bytes,
 	    .replay_max_bytes = settings->replay_max_bytes,
 	    .shape = batch->has_shape ? &batch->shape : NULL,
@@ -491,13 +491,12 @@ choose_class(struct client *client)
 	    client->set->router, client->pool, &client->route, &request);
 }
 
-/* Whether the batch is a BEGIN that can wait for its first statement. */
+/* Whether a BEGIN READ ONLY can wait for its first statement. */
 static bool
-may_hold_begin(const struct client *client)
+may_hold_begin(const struct client *client, size_t bytes)
 {
-	return client->batch.begins_read_only && client->begin.length == 0 &&
-	    is_transaction_mode(client) && !client->route.avoids_replicas &&
-	    client->batch.bytes < 4096 && pool_has_replica(client->pool);
+	return client->begin.length == 0 && is_transaction_mode(client) &&
+	    bytes < BEGIN_MAX_BYTES && pool_has_replica(client->pool);
 }
 
 /* The pool may have gone with its database, or come back changed. */
@@ -524,8 +523,15 @@ route_batch(struct client *client, const uint8_t *at)
 	if (!check_pool(client)) {
 		return 0;
 	}
-	if (may_hold_begin(client)) {
-		begin_hold(client, at);
+	if (client->batch.begins_read_only && may_hold_begin(client, bytes)) {
+		begin_hold(client, at, bytes);
+		return bytes;
+	}
+	if (client->batch.begin_bytes > 0 &&
+	    may_hold_begin(client, client->batch.begin_bytes)) {
+		/* The rest is a batch of its own. */
+		bytes = client->batch.begin_bytes;
+		begin_hold(client, at, bytes);
 		return bytes;
 	}
 	choose_class(client);
@@ -598,27 +604,53 @@ take_idle(struct client *client, const uint8_t *at, size_t size)
 
 /* ---- with a server ------------------------------------------------------- */
 
-/* Behind a request that may have to be sent again only reads may follow; what
- * else there is waits until that is decided. */
-static size_t
-take_behind_replay(struct client *client, const uint8_t *at, size_t size)
+/* What may run on the replica the client is on. Whatever else its transaction
+ * comes to, the transaction moves to the primary first. */
+static bool
+may_stay(const struct client *client, const struct batch *batch)
+{
+	bool has_failed =
+	    client->replay.count == 0 && client->server->status == 'E';
+
+	return batch->is_read || batch->is_empty || batch->ends_transaction ||
+	    has_failed;
+}
+
+static bool
+has_replay_room(const struct client *client, size_t bytes)
 {
 	const struct settings *settings = config_settings(client->set->config);
+
+	return client->replay.count < REPLAY_BATCHES_MAX &&
+	    client->replay.bytes.length + bytes <= settings->replay_max_bytes;
+}
+
+/* On a replica only whole batches go, which can be sent again elsewhere. */
+static size_t
+take_on_replica(struct client *client, const uint8_t *at, size_t size)
+{
 	struct batch batch;
 	size_t scanned = 0;
 
 	switch (batch_find(client, at, size, &scanned, &batch)) {
 	case BATCH_WHOLE:
 		batch_judge(client, at, &batch);
-		if (!batch.is_read ||
-		    client->replay.count == REPLAY_BATCHES_MAX ||
-		    client->replay.bytes.length + batch.bytes >
-		        settings->replay_max_bytes) {
+		if (may_stay(client, &batch) &&
+		    has_replay_room(client, batch.bytes)) {
+			client->batch = batch;
+			send_replayable(client, at);
+			return batch.bytes;
+		}
+		break;
+	case BATCH_CUT:
+		break;
+	case BATCH_PARTIAL:
+		if (size < HELD_MAX) {
 			return 0;
 		}
-		client->batch = batch;
-		send_replayable(client, at);
-		return batch.bytes;
+		break;
+	case BATCH_NOTHING:
+		return drop_bytes(client, size, batch.bytes);
 	case BATCH_TERMINATE:
 		client_close(client, CLOSE_CLIENT_TERMINATED, NULL);
 		return 0;
@@ -626,12 +658,10 @@ take_behind_replay(struct client *client, const uint8_t *at, size_t size)
 		violation(client, "invalid message type or length: type",
 		    at[scanned]);
 		return 0;
-	case BATCH_CUT:
-	case BATCH_PARTIAL:
-	case BATCH_NOTHING:
-		return 0;
 	}
-	assert(!"unreachable");
+	if (client->replay.count == 0) {
+		link_move(client);
+	}
 	return 0;
 }
 
@@ -659,8 +689,10 @@ take_active(struct client *client, const uint8_t *at, size_t size)
 	if (stream_pending(client->server->stream) > 0) {
 		return 0;
 	}
-	if (client->replay.count > 0) {
-		return take_behind_replay(client, at, size);
+	if (client->on_replica) {
+		return client->pass_left > 0
+		    ? drop_bytes(client, size, client->pass_left)
+		    : take_on_replica(client, at, size);
 	}
 	return pass_messages(client, at, size, false);
 }

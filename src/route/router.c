@@ -186,7 +186,6 @@ may_read(struct router *router, struct pool *pool, struct router_state *state,
     const struct router_request *request)
 {
 	if (!request->is_read || state->primary_once ||
-	    (request->is_transaction && state->avoids_replicas) ||
 	    request->bytes > request->replay_max_bytes ||
 	    !pool_has_replica(pool) ||
 	    was_refused(router, pool, request->shape)) {

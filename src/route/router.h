@@ -25,9 +25,6 @@ struct router_state {
 	uint64_t fence;
 	/* That answer: the position a replica must have replayed; 0: any. */
 	uint64_t position;
-	/* A READ ONLY transaction of it was refused midway: they stay on the
-	 * primary from then on. */
-	bool avoids_replicas;
 	/* The next batch goes to the primary, whatever it is. */
 	bool primary_once;
 };
@@ -38,9 +35,8 @@ void router_free(struct router **router);
 
 /* What is asked. */
 struct router_request {
-	bool is_read;        /* may run alone on a replica */
-	bool is_transaction; /* a READ ONLY transaction */
-	size_t bytes;        /* of the whole request */
+	bool is_read; /* may run alone on a replica */
+	size_t bytes; /* of the whole request */
 	size_t replay_max_bytes;
 	const struct hash128 *shape; /* of its statement; NULL: none */
 };

@@ -305,7 +305,7 @@ def test_nothing_may_be_said_before_the_password(pgweir):
 
 
 def test_a_client_that_never_logs_in_is_sent_away(pgweir):
-    proxy = pgweir(client_login_timeout=0.5)
+    proxy = pgweir(client_login_timeout=0.5, tcp_defer_accept=0)
     with proxy.wire() as conn:
         conn.assert_closed()
 

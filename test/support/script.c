@@ -46,7 +46,7 @@ put_request(struct buf *out, char type, char *text)
 		put_parse(out, text);
 		return;
 	case 'B':
-		ck_assert(msg_bind(out, "", "", NULL, 0));
+		ck_assert(msg_bind(out, text, "", NULL, 0));
 		return;
 	case 'D':
 		ck_assert(msg_describe(out, 'P', ""));
