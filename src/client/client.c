@@ -355,11 +355,16 @@ log_close(const struct client *client, enum close_reason reason,
 	const struct close_reason_row *row = close_reason_row(reason);
 	int64_t age_us = loop_now_us(client->set->loop) - client->connect_us;
 
+	/* What the client is told is the reason; otherwise it is a detail. */
+	bool is_told = detail != NULL && row->sqlstate[0] != '\0';
+
 	if (is_worth_a_line(client, reason)) {
 		log_at(&client->log, row->level,
-		    "closing because: %s (age=%llds)%s%s", row->text,
-		    (long long)(age_us / 1000000), detail == NULL ? "" : ": ",
-		    detail == NULL ? "" : detail->text);
+		    "closing because: %s (age=%llds)%s%s",
+		    is_told ? detail->text : row->text,
+		    (long long)(age_us / 1000000),
+		    detail == NULL || is_told ? "" : ": ",
+		    detail == NULL || is_told ? "" : detail->text);
 	}
 }
 

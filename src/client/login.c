@@ -115,8 +115,9 @@ gather_facts(const struct client *client)
 	struct login_facts facts = {
 	    .user = login->startup.user,
 	    .secret = credential == NULL ? NULL : credential->secret,
-	    .forced_user =
-	        login->database == NULL ? NULL : login->database->user,
+	    /* The console is no database: who may enter is who it says. */
+	    .forced_user = login->database == NULL ? login->startup.user
+	                                           : login->database->user,
 	    .scram_iterations = config_most_iterations(login->config),
 	};
 

@@ -510,15 +510,22 @@ check_login(struct pool_slot *slot, int64_t now_us)
 	}
 }
 
-/* Nobody tells what this node is: a login will. */
+/*
+ * Connections nobody waits for. Where nobody tells what a node is, a login
+ * will; and a replica that failed is passed over until an attempt has
+ * succeeded.
+ */
 static void
-find_out(struct pool_slot *slot)
+try_again(struct pool_slot *slot)
 {
+	const struct pool *pool = slot->pool;
 	const struct node *node = slot->node;
+	bool is_unknown = slot->count == 0 && node->role == NODE_ROLE_UNKNOWN &&
+	    !node->is_monitored && cluster_count(pool->cluster) > 1;
+	bool has_failed = slot->failing_since_us != 0 && coming(slot) == 0 &&
+	    cluster_is_replica(pool->cluster, node);
 
-	if (slot->pool->options.split && slot->count == 0 &&
-	    node->role == NODE_ROLE_UNKNOWN && !node->is_monitored &&
-	    cluster_count(slot->pool->cluster) > 1) {
+	if (pool->options.split && (is_unknown || has_failed)) {
 		(void)slot_open(slot);
 	}
 }
@@ -532,7 +539,7 @@ pool_tick(struct pool *pool, int64_t now_us)
 
 		check_idle(slot, now_us);
 		check_login(slot, now_us);
-		find_out(slot);
+		try_again(slot);
 	}
 	list_foreach_safe (&pool->old_slots, old_link) {
 		check_login(
