@@ -202,6 +202,8 @@ end_batch(struct client *client, struct flow *flow)
 		counters->reads++;
 	} else if (client->wrote) {
 		counters->writes++;
+	} else {
+		counters->reads++;
 	}
 	counters->transactions += flow->server->status == 'I' ? 1 : 0;
 }
