@@ -480,6 +480,28 @@ run(struct call *call, struct error *err)
 	return call->verb->run(call, err);
 }
 
+void
+admin_describe(struct instance *instance, struct client *client,
+    const char *sql, struct buf *out)
+{
+	struct command command;
+	struct call call = {.instance = instance,
+	    .client = client,
+	    .command = &command,
+	    .sql = sql,
+	    .out = out};
+	const struct verb *verb;
+	struct error err;
+
+	if (command_parse(sql, &command, &err) == 0 && command.count > 0 &&
+	    (verb = find_verb(command.words[0])) != NULL &&
+	    verb->run == run_show) {
+		/* Of an error the one who runs it will hear. */
+		(void)run(&call, &err);
+	}
+	command_fini(&command);
+}
+
 bool
 admin_query(struct instance *instance, struct client *client, const char *sql,
     struct buf *out)

@@ -15,6 +15,11 @@ struct instance;
 bool admin_query(struct instance *instance, struct client *client,
     const char *sql, struct buf *out);
 
+/* As admin_query() if SQL only shows something; otherwise nothing is run and
+ * nothing appended. */
+void admin_describe(struct instance *instance, struct client *client,
+    const char *sql, struct buf *out);
+
 /* CLIENT does not want to wait for its answer any longer. */
 void admin_cancel(struct instance *instance, struct client *client);
 

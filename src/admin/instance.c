@@ -344,6 +344,13 @@ console_query(
 }
 
 static void
+console_describe(
+    void *context, struct client *client, const char *sql, struct buf *out)
+{
+	admin_describe(context, client, sql, out);
+}
+
+static void
 console_cancel(void *context, struct client *client)
 {
 	admin_cancel(context, client);
@@ -364,7 +371,8 @@ instance_new(struct logger *logger, struct config *config,
 	    .interval_us = settings->monitor_interval_us};
 	struct pool_events events = {
 	    on_node_doubt, on_cluster, on_cluster_gone, instance};
-	struct console_ops console = {console_query, console_cancel, instance};
+	struct console_ops console = {
+	    console_query, console_describe, console_cancel, instance};
 
 	instance->options = *options;
 	instance->logger = logger;

@@ -377,6 +377,7 @@ release_parts(struct client *client)
 	loop_unready(client->set->loop, &client->ready);
 	stream_close(&client->stream);
 	login_free(&client->login);
+	console_free(&client->console);
 	profile_release(&client->profile);
 	kept_fini(blocks, &client->held);
 	kept_fini(blocks, &client->begin);

@@ -25,21 +25,25 @@ struct stream_transport;
 /* The console, which lies in a room below this one. */
 struct console_ops {
 	/*
-	 * CLIENT sent the simple query SQL. True: the answer, without
-	 * ReadyForQuery, was appended to OUT. False: it follows with
+	 * CLIENT sent the command SQL. True: the answer to a simple query,
+	 * without ReadyForQuery, was appended to OUT. False: it follows with
 	 * console_answer(), or the connection ends without; until then no
-	 * further command of CLIENT is run.
+	 * further command of CLIENT is run. Does not close CLIENT.
 	 */
 	bool (*on_query)(void *context, struct client *client, const char *sql,
 	    struct buf *out);
+	/* Appends a RowDescription to OUT, and maybe more behind it, if SQL
+	 * would answer with one; runs nothing that has effects. */
+	void (*on_describe)(void *context, struct client *client,
+	    const char *sql, struct buf *out);
 	/* CLIENT, whose answer is still to follow, wants its command to be
 	 * cancelled. May answer it. */
 	void (*on_cancel)(void *context, struct client *client);
 	void *context;
 };
 
-/* Sends OUT, what on_query() owes CLIENT, and ReadyForQuery. May close
- * CLIENT. */
+/* Sends OUT, the answer on_query() owes CLIENT, in the form its protocol asks
+ * for. May close CLIENT. */
 void console_answer(struct client *client, struct buf *out);
 
 /* Returns the set of clients. Everything given is borrowed and outlives it;

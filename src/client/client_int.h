@@ -15,6 +15,7 @@
 #include "server/pool.h"
 #include "sql/catalogue.h"
 
+struct console;
 struct effect_scan;
 struct login;
 struct server;
@@ -86,6 +87,7 @@ struct client {
 	struct stream *stream; /* owned; NULL once closed */
 	enum client_state state;
 	struct login *login;     /* owned; until IDLE */
+	struct console *console; /* owned; NULL until it is needed */
 	struct pool *pool;       /* borrowed; outlives clients */
 	struct profile *profile; /* shared; the settings it came with */
 	struct server *server;   /* borrowed; set in ACTIVE, and in WELCOME
@@ -173,6 +175,9 @@ void login_free(struct login **login);
 /* ---- console.c ----------------------------------------------------------- */
 
 size_t console_take(struct client *client, const uint8_t *bytes, size_t size);
+
+/* console_extended.c */
+void console_free(struct console **console);
 
 /* ---- request.c ----------------------------------------------------------- */
 

@@ -239,6 +239,101 @@ def test_the_console_understands_the_extended_protocol(proxy):
         assert conn.types_until() == "12TDCZ"
 
 
+def extended(sql, **bind):
+    return [wire.parse(sql), wire.bind(**bind), wire.describe(),
+            wire.execute(), wire.sync()]
+
+
+@pytest.mark.parametrize("bytewise", [False, True])
+def test_a_named_statement_of_the_console_runs_again_and_again(
+        proxy, bytewise):
+    with proxy.login("pgbouncer", "admin") as conn:
+        send = conn.send_bytewise if bytewise else conn.send
+        send(wire.parse("SHOW POOLS", "s"), wire.describe("S", "s"),
+             wire.sync())
+        assert conn.types_until() == "1tTZ"
+        for _ in range(3):
+            send(wire.bind(statement="s"), wire.execute(), wire.sync())
+            types = conn.types_until()
+            assert types[0] == "2" and types.endswith("DCZ")
+        send(wire.close("S", "s"), wire.bind(statement="s"),
+             wire.execute(), wire.sync(), wire.query("SHOW VERSION"))
+        assert conn.types_until() == "3EZ"
+        assert conn.types_until() == "TDCZ"
+
+
+def test_describing_a_command_of_the_console_does_not_run_it(pgweir):
+    proxy = pgweir()
+    with proxy.login("pgbouncer", "admin") as conn:
+        for command in ("SHUTDOWN", "SET default_pool_size = 3", "", "NO"):
+            conn.send(wire.parse(command), wire.describe("S"), wire.sync())
+            assert conn.types_until() == "1tnZ"
+        rows = {row["key"]: row["value"] for row in proxy.show("CONFIG")}
+        assert rows["default_pool_size"] == "10"
+        conn.send(*extended("SET default_pool_size = 3"))
+        assert conn.types_until() == "12nCZ"
+        conn.send(*extended(""))
+        assert conn.types_until() == "12nIZ"
+        conn.send(*extended("SHOW HELP"))
+        assert conn.types_until() == "12nCZ"
+
+
+def test_an_error_in_a_batch_of_the_console_skips_to_its_sync(proxy):
+    with proxy.login("pgbouncer", "admin") as conn:
+        conn.send(wire.parse("NO SUCH"), wire.bind(), wire.describe(),
+                  wire.execute(), wire.parse("SHOW VERSION"), wire.bind(),
+                  wire.execute(), wire.query("SHOW VERSION"), wire.sync())
+        assert conn.types_until() == "12nEZ"
+        conn.send(*extended("SHOW VERSION", result_format=1))
+        assert conn.types_until() == "1EZ"
+        conn.send(*extended("SHOW VERSION", params=["1"]))
+        assert conn.types_until() == "1EZ"
+        conn.send(wire.execute("nothing"), wire.sync())
+        assert conn.types_until() == "EZ"
+        # 100 there may be, and the unnamed one is there already.
+        for i in range(99):
+            conn.send(wire.parse("x", f"s{i}"))
+        conn.send(wire.parse("x", "more"), wire.sync())
+        assert conn.types_until() == "1" * 99 + "EZ"
+
+
+@pytest.mark.parametrize("message", [
+    wire.frame("P", b"x"), wire.frame("B", b"\0\0\0\1"),
+    wire.frame("B", b"\0\0\0\0\0\1\x7f\xff\xff\xff"),
+    wire.frame("D", b"X\0"), wire.frame("E", b"\0"), wire.frame("S", b"x"),
+    wire.frame("Q", b""), wire.frame("Q", b"SHOW\0POOLS\0"),
+    wire.frame("Q", b"SHOW POOLS"), wire.frame("d", b""),
+    wire.frame("F", b""), wire.frame("?", b""),
+    b"Q\xff\xff\xff\xff", b"Q\x00\x10\x00\x00"])
+def test_what_is_no_message_ends_the_console(proxy, message):
+    with proxy.login("pgbouncer", "admin") as conn:
+        conn.send(message)
+        assert conn.types_until("E") == "E"
+        conn.assert_closed()
+    assert proxy.console("SHOW VERSION").rows
+
+
+def test_pause_by_the_extended_protocol(pgweir):
+    proxy = pgweir()
+    with proxy.login() as busy, proxy.login("pgbouncer", "admin") as console:
+        busy.ask("begin")
+        console.send(*extended("PAUSE"), *extended("SHOW STATE"))
+        wait_until(lambda: dict(proxy.console("SHOW STATE").rows)["paused"]
+                   == "yes", 5, "it pauses")
+        busy.ask("commit")
+        assert console.types_until() == "12nCZ"
+        assert console.types_until() == "12TDDDCZ"
+
+
+def test_many_commands_at_once_are_answered_in_order(proxy):
+    with proxy.login("pgbouncer", "admin", deadline=30) as conn:
+        conn.send(*[wire.query(sql) for _ in range(500)
+                    for sql in ("SHOW CONFIG", "SHOW VERSION")])
+        for _ in range(500):
+            assert len(conn.read_result().rows) > 90
+            assert len(conn.read_result().rows) == 1
+
+
 def test_psql_and_psycopg_talk_to_the_console(proxy):
     done = run([program("psql"), "-X", "-A", "-t", "-d",
                 proxy.dsn("pgbouncer", "admin"), "-c", "show version"])
@@ -246,6 +341,8 @@ def test_psql_and_psycopg_talk_to_the_console(proxy):
     with psycopg.connect(proxy.dsn("pgbouncer", "admin"),
                          autocommit=True) as conn:
         assert conn.execute("SHOW POOLS").fetchall()
+        assert conn.execute("SHOW POOLS", prepare=True).fetchall()
+        assert conn.execute("SHOW POOLS", []).fetchall()
 
 
 # ---- who may ----------------------------------------------------------------
