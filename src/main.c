@@ -51,7 +51,9 @@ print_version(void)
 	struct buf text = {0};
 
 	version_put(NULL, &text);
-	(void)printf("%s\n", buf_text(&text));
+	buf_append_char(&text, '\n');
+	version_put_libraries(&text);
+	(void)fputs(buf_text(&text), stdout);
 	buf_fini(&text);
 }
 

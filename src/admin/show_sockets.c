@@ -129,6 +129,18 @@ put_row(struct instance *instance, struct table *table,
 
 /* ---- CLIENTS ------------------------------------------------------------- */
 
+/* The process at the other end of a Unix socket; 0: not known. */
+static uint32_t
+peer_pid(const struct client *client)
+{
+	pid_t pid;
+
+	return address_is_unix(&client->peer) &&
+	        address_peer_pid(stream_fd(client->stream), &pid) == 0
+	    ? (uint32_t)pid
+	    : 0;
+}
+
 /* How pgbouncer calls the states of those that have logged in. Who has not is
  * not in its table either. */
 static const char *const client_states[] = {
@@ -157,7 +169,7 @@ put_client(
 	    .connect_us = client->connect_us,
 	    .request_us = client->request_us,
 	    .server_id = client->server == NULL ? 0 : client->server->id,
-	    .remote_pid = 0,
+	    .remote_pid = peer_pid(client),
 	    .application_name =
 	        application_name == NULL ? "" : application_name,
 	    .id = client->id,

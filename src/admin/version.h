@@ -12,4 +12,7 @@ struct settings;
  */
 void version_put(const struct settings *settings, struct buf *out);
 
+/* Appends name and version of each library in use, a line each. */
+void version_put_libraries(struct buf *out);
+
 #endif

@@ -31,6 +31,7 @@
 
 #include "control/keywords.h"
 #include "control/pq_error.h"
+#include "core/buf.h"
 #include "core/error.h"
 #include "core/list.h"
 #include "core/mem.h"
@@ -674,4 +675,12 @@ control_row_length(const struct control_row *row, size_t index)
 	return control_row_value(row, index) == NULL
 	    ? 0
 	    : (size_t)PQgetlength(row->result, row->row, (int)index);
+}
+
+void
+control_put_library(struct buf *out)
+{
+	int version = PQlibVersion();
+
+	buf_printf(out, "libpq %d.%d", version / 10000, version % 10000);
 }

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct buf;
 struct control;
 struct control_row;
 struct error;
@@ -120,6 +121,9 @@ struct control_question {
 int control_ask(
     struct control *control, const struct control_question *question)
     __attribute__((warn_unused_result));
+
+/* Appends name and version of the library below: "libpq 15.8". */
+void control_put_library(struct buf *out);
 
 size_t control_row_columns(const struct control_row *row);
 

@@ -284,16 +284,34 @@ address_format(const struct address *address, char *out, size_t size)
 	return out;
 }
 
+static int
+peer_credentials(int fd, struct ucred *credentials)
+{
+	socklen_t length = sizeof(*credentials);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, credentials, &length);
+}
+
 int
 address_peer_uid(int fd, uid_t *uid)
 {
 	struct ucred credentials;
-	socklen_t length = sizeof(credentials);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) !=
-	    0) {
+	if (peer_credentials(fd, &credentials) != 0) {
 		return -1;
 	}
 	*uid = credentials.uid;
+	return 0;
+}
+
+int
+address_peer_pid(int fd, pid_t *pid)
+{
+	struct ucred credentials;
+
+	if (peer_credentials(fd, &credentials) != 0) {
+		return -1;
+	}
+	*pid = credentials.pid;
 	return 0;
 }

@@ -72,4 +72,7 @@ const char *address_host(const struct address *address, char *out, size_t size);
  * that connected; -1 and errno on failure. */
 int address_peer_uid(int fd, uid_t *uid);
 
+/* As address_peer_uid(), its process id. */
+int address_peer_pid(int fd, pid_t *pid);
+
 #endif

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #include "core/blocks.h"
+#include "core/buf.h"
 #include "core/clock.h"
 #include "core/error.h"
 #include "core/mem.h"
@@ -189,6 +190,12 @@ loop_turn(struct loop *loop, bool block)
 {
 	(void)ev_run(loop->ev, block ? EVRUN_ONCE : EVRUN_NOWAIT);
 	settle(loop);
+}
+
+void
+loop_put_library(struct buf *out)
+{
+	buf_printf(out, "libev %d.%d", ev_version_major(), ev_version_minor());
 }
 
 int64_t

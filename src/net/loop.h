@@ -15,6 +15,7 @@
 #include "core/list.h"
 
 struct blocks;
+struct buf;
 struct error;
 struct loop;
 
@@ -39,6 +40,9 @@ int64_t loop_now_us(const struct loop *loop);
 
 /* The recycled blocks of this process; borrowed from the loop. */
 struct blocks *loop_blocks(struct loop *loop);
+
+/* Appends name and version of the library below: "libev 4.33". */
+void loop_put_library(struct buf *out);
 
 /* ---- descriptors --------------------------------------------------------- */
 

@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/buf.h"
 #include "core/error.h"
 #include "core/hash.h"
 #include "core/mem.h"
@@ -494,4 +495,10 @@ resolver_each(const struct resolver *resolver,
 		each(
 		    context, name->host, left_us, name->addresses, name->count);
 	}
+}
+
+void
+resolver_put_library(struct buf *out)
+{
+	buf_printf(out, "c-ares %s", ares_version(NULL));
 }

@@ -15,6 +15,7 @@
 #include "net/address.h"
 #include "net/loop.h"
 
+struct buf;
 struct error;
 struct name;
 struct resolver;
@@ -66,6 +67,9 @@ void lookup_start(struct lookup *lookup, struct resolver *resolver,
 
 /* ON_ANSWER is not called any more. Idempotent; a zeroed one is accepted. */
 void lookup_cancel(struct lookup *lookup);
+
+/* Appends name and version of the library below: "c-ares 1.18.1". */
+void resolver_put_library(struct buf *out);
 
 /* ---- SHOW DNS_HOSTS and SHOW LISTS --------------------------------------- */
 

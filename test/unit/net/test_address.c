@@ -161,6 +161,7 @@ START_TEST(address_of_an_unnamed_peer_is_unix)
 {
 	struct address address;
 	char text[ADDRESS_TEXT_BYTES];
+	pid_t pid;
 	uid_t uid;
 	int fds[2];
 
@@ -169,11 +170,14 @@ START_TEST(address_of_an_unnamed_peer_is_unix)
 	ck_assert(address_is_unix(&address));
 	ck_assert_str_eq(address_format(&address, text, sizeof(text)), "unix:");
 	ck_assert_int_eq(address_peer_uid(fds[0], &uid), 0);
+	ck_assert_int_eq(address_peer_pid(fds[0], &pid), 0);
+	ck_assert_int_eq(pid, getpid());
 	ck_assert_uint_eq(uid, getuid());
 	close(fds[0]);
 	close(fds[1]);
 	ck_assert_int_eq(address_of_peer(&address, -1), -1);
 	ck_assert_int_eq(address_peer_uid(-1, &uid), -1);
+	ck_assert_int_eq(address_peer_pid(-1, &pid), -1);
 }
 END_TEST
 
