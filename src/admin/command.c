@@ -190,8 +190,7 @@ take_end(struct scan *scan, const char *text, struct error *err)
 	}
 	error_set(err, SQLSTATE_PROTOCOL_VIOLATION,
 	    "the console takes one command per query");
-	error_hint(err,
-	    "Send them one by one; psql -c with several commands does not.");
+	error_hint(err, "Send them one by one, with psql in a -c option each.");
 	return -1;
 }
 

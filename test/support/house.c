@@ -131,7 +131,8 @@ house_start(struct house *house, const char *text)
 {
 	static const struct pool_events events = {
 	    ignore_node, ignore_pool, ignore_pool, NULL};
-	static const struct console_ops console = {no_console, NULL, NULL, NULL};
+	static const struct console_ops console = {
+	    no_console, NULL, NULL, NULL};
 	static struct pool_dialer dialer;
 	struct resolver_options dns = {0};
 	struct problems problems = {0};
