@@ -1,5 +1,6 @@
 """The admin console, as psql, exporters and scripts use it."""
 import re
+import socket
 
 import psycopg
 import pytest
@@ -504,6 +505,30 @@ def test_a_pause_does_not_make_a_healthy_host_look_down(pgweir):
         assert conn.value("select 1") == "1"
     assert {row["health"] for row in proxy.show("NODES")} == {"up"}
     assert {row["last_error"] for row in proxy.show("NODES")} == {None}
+
+
+def test_a_login_that_ends_during_a_pause_has_not_failed(pgweir):
+    """The connection is not wanted any more; its host is not to blame."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(10)
+        proxy = pgweir(databases={
+            "slow": f"host=127.0.0.1 port={listener.getsockname()[1]}"})
+        with proxy.wire() as client, \
+                proxy.login("pgbouncer", "admin") as console:
+            client.send(wire.startup({"user": "app", "database": "slow"}))
+            server, _ = listener.accept()
+            with server:
+                server.settimeout(10)
+                server.recv(1000)
+                console.send(wire.query("PAUSE"))
+                wait_until(lambda: dict(proxy.console("SHOW STATE").rows)
+                           ["paused"] == "yes", 5, "it pauses")
+                server.sendall(wire.frame("R", b"\0\0\0\0")
+                               + wire.frame("Z", b"I"))
+                assert console.read_result().tag == "PAUSE"
+            node, = proxy.show("NODES")
+            assert node["last_error"] is None
+            assert node["health"] != "down"
 
 
 @pytest.mark.parametrize("how", ["resume", "cancel"])
