@@ -188,6 +188,9 @@ void
 pool_wait(struct pool *pool, struct waiter *waiter, enum pool_class class)
 {
 	assert(waiter->pool == NULL);
+	if (pool->waiting == 0) {
+		pool->fatal.text[0] = '\0'; /* of an attempt for others */
+	}
 	waiter->pool = pool;
 	waiter->class = class;
 	waiter->arrival = ++pool->set->arrivals;
@@ -512,8 +515,8 @@ check_login(struct pool_slot *slot, int64_t now_us)
 
 /*
  * Connections nobody waits for. Where nobody tells what a node is, a login
- * will; and a replica that failed is passed over until an attempt has
- * succeeded.
+ * will, also whether it is back; and a replica that failed is passed over until
+ * an attempt has succeeded.
  */
 static void
 try_again(struct pool_slot *slot)
@@ -523,9 +526,10 @@ try_again(struct pool_slot *slot)
 	bool is_unknown = slot->count == 0 && node->role == NODE_ROLE_UNKNOWN &&
 	    !node->is_monitored && cluster_count(pool->cluster) > 1;
 	bool has_failed = slot->failing_since_us != 0 && coming(slot) == 0 &&
-	    cluster_is_replica(pool->cluster, node);
+	    (cluster_is_replica(pool->cluster, node) ||
+	        (!node->is_monitored && cluster_count(pool->cluster) > 1));
 
-	if (pool->options.split && (is_unknown || has_failed)) {
+	if (pool->options.split && !pool->set->paused && (is_unknown || has_failed)) {
 		(void)slot_open(slot);
 	}
 }
@@ -545,7 +549,7 @@ pool_tick(struct pool *pool, int64_t now_us)
 		check_login(
 		    list_entry(old_link, struct pool_slot, link), now_us);
 	}
-	for (int i = 0; i < POOL_CLASSES; i++) {
+	for (int i = 0; i < POOL_CLASSES && pool->conf != NULL; i++) {
 		if (!pool->set->paused) {
 			check_blocked(pool, (enum pool_class)i, now_us);
 		}
