@@ -83,7 +83,8 @@ wants_read(const struct client *client)
 	case CLIENT_IDLE:
 		return client->held.length < HELD_MAX;
 	case CLIENT_CONSOLE:
-		return stream_pending(client->stream) == 0;
+		return client->held.length < HELD_MAX &&
+		    stream_pending(client->stream) == 0;
 	case CLIENT_WELCOME:
 	case CLIENT_WAITING:
 		/* To notice that it leaves, and what it pipelines. */

@@ -116,6 +116,11 @@ console_take(struct client *client, const uint8_t *bytes, size_t size)
 		    client, &frame, bytes + used + FRAME_HEADER_BYTES, &out);
 		used += frame_bytes(&frame);
 		flush(client, &out);
+		if (client_is_open(client) && used < size) {
+			/* One command at a time: an answer can be long. */
+			loop_ready(client->set->loop, &client->ready);
+			break;
+		}
 	}
 	buf_fini(&out);
 	return used;

@@ -32,7 +32,8 @@ struct login {
 	struct startup startup;
 	const struct database_conf *database; /* borrowed from the config */
 	struct config *config;                /* shared; the one judged by */
-	bool negotiated; /* an encryption request was answered already */
+	bool refused_ssl; /* an SSLRequest was answered already */
+	bool refused_gss; /* and a GSSENCRequest */
 };
 
 void
@@ -409,6 +410,22 @@ take_startup(struct client *client)
 	}
 }
 
+/* Each kind may be asked for once. */
+static void
+refuse_encryption(struct client *client, bool *refused)
+{
+	struct error err;
+
+	if (*refused) {
+		error_set(&err, SQLSTATE_PROTOCOL_VIOLATION,
+		    "encryption was refused already");
+		refuse(client, &err);
+		return;
+	}
+	*refused = true;
+	(void)client_write(client, "N", 1);
+}
+
 /* One whole packet without a type byte. */
 static void
 take_packet(struct client *client, const uint8_t *body, size_t size)
@@ -425,8 +442,10 @@ take_packet(struct client *client, const uint8_t *body, size_t size)
 	}
 	switch (client->login->startup.kind) {
 	case STARTUP_SSL_REQUEST:
+		refuse_encryption(client, &client->login->refused_ssl);
+		return;
 	case STARTUP_GSSENC_REQUEST:
-		(void)client_write(client, "N", 1);
+		refuse_encryption(client, &client->login->refused_gss);
 		return;
 	case STARTUP_CANCEL_REQUEST:
 		take_cancel(client);
