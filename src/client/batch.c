@@ -231,7 +231,6 @@ collect_parse(struct client *client, const uint8_t *body, size_t size,
 		return;
 	}
 	all->own_unnamed = true;
-	batch->has_parse = true;
 	batch->leaves_unnamed = true;
 }
 

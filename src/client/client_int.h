@@ -60,7 +60,6 @@ struct batch {
 	bool begins_read_only; /* a single BEGIN READ ONLY, nothing else */
 	/* BEGIN READ ONLY is followed by more: where that begins; else 0. */
 	size_t begin_bytes;
-	bool has_parse;       /* of an unnamed statement */
 	bool leaves_unnamed;  /* has parsed one that it did not use */
 	uint8_t syncs;        /* how many ReadyForQuery it earns: 0 or 1 */
 	const char *pin;      /* static; why its server cannot be shared */

@@ -52,39 +52,10 @@ send_to_server(struct client *client, const uint8_t *bytes, size_t size)
 	if (size == 0) {
 		return client->server != NULL;
 	}
-	client->server->status = 0;
-	return server_write(client->server, bytes, size);
-}
-
-/* ---- the unnamed statement ----------------------------------------------- */
-
-/*
- * At the start of a batch that does not parse its own unnamed statement first,
- * on a server where somebody else left one: it is closed, so that whoever uses
- * it is told that there is none.
- */
-static bool
-guard_unnamed(struct client *client, const struct frame *first,
-    const uint8_t *body, size_t body_here)
-{
-	struct server *server = client->server;
-	bool is_own_parse =
-	    first->type == MSG_PARSE && body_here > 0 && body[0] == '\0';
-	struct buf out = {0};
-	bool ok;
-
-	if (!server->unnamed_left || client->unnamed_own || is_own_parse ||
-	    server->answers.batch_open || server->answers.skipping ||
-	    (client_frame_kind(first->type) & FRAME_EXTENDED) == 0) {
-		return true;
+	if (!answers_is_settled(&client->server->answers)) {
+		client->server->status = 0; /* data of a failed copy leave it */
 	}
-	server->unnamed_left = false;
-	ok = msg_close(&out, 'S', "");
-	assert(ok);
-	answers_sent_own(&server->answers, MSG_CLOSE);
-	ok = send_to_server(client, buf_bytes(&out), out.length);
-	buf_fini(&out);
-	return ok;
+	return server_write(client->server, bytes, size);
 }
 
 /* ---- looking into messages ----------------------------------------------- */
@@ -107,8 +78,6 @@ judge_parse(struct client *client, const uint8_t *body, size_t size)
 		link_pin(client, "prepared statement");
 	} else {
 		client->unnamed_open = true;
-		client->unnamed_own = true;
-		client->server->unnamed_left = true;
 	}
 }
 
@@ -213,8 +182,6 @@ scan_begin(struct client *client, const struct frame *frame,
 		}
 		text = stop + 1;
 		client->unnamed_open = true;
-		client->unnamed_own = true;
-		client->server->unnamed_left = true;
 	} else {
 		client->unnamed_open = false;
 	}
@@ -319,11 +286,16 @@ pass_message(struct client *client, struct run *run, const struct frame *frame)
 	size_t here = run->size - run->at;
 	size_t n = here < frame_bytes(frame) ? here : frame_bytes(frame);
 
-	if (!guard_unnamed(client, frame, body, here - FRAME_HEADER_BYTES)) {
+	if (unnamed_may_be_met(
+	        client, frame, body, here - FRAME_HEADER_BYTES) &&
+	    (!run_cut(client, run, 0) || !unnamed_close(client))) {
 		return false;
 	}
 	switch (answers_sent(&client->server->answers, frame->type, false)) {
 	case ANSWERS_FORWARD:
+		if (frame->type == MSG_PARSE) {
+			unnamed_note(client, body, here - FRAME_HEADER_BYTES);
+		}
 		look_into(client, run, frame);
 		run->at += n;
 		client->pass_left = (uint32_t)(frame_bytes(frame) - n);
@@ -341,6 +313,17 @@ pass_message(struct client *client, struct run *run, const struct frame *frame)
 	}
 	assert(!"unreachable");
 	return false;
+}
+
+/* On a replica only what is in its READ ONLY transaction may follow: while a
+ * batch is unanswered that might have ended it, the next must wait. */
+static bool
+must_wait(const struct client *client, unsigned kind)
+{
+	const struct answers *answers = &client->server->answers;
+
+	return client->on_replica && answers->count > 0 &&
+	    !answers->batch_open && (kind & FRAME_COPY) == 0;
 }
 
 /* Whether the message at the run's position may go on now. False: stop. */
@@ -371,7 +354,7 @@ next_message(struct client *client, struct run *run, struct frame *frame)
 		violation(client, "too long a message of type", frame->type);
 		return false;
 	}
-	return is_enough(client, run, frame) &&
+	return is_enough(client, run, frame) && !must_wait(client, kind) &&
 	    answers_has_room(&client->server->answers);
 }
 
@@ -420,16 +403,27 @@ send_replayable(struct client *client, const uint8_t *bytes)
 	struct frame frame;
 
 	replay_add(client, bytes, size, &client->batch);
+	if (frame_parse(bytes, size, FRAME_MAX_BODY, &frame) == FRAME_OK &&
+	    unnamed_may_be_met(client, &frame, bytes + FRAME_HEADER_BYTES,
+	        size - FRAME_HEADER_BYTES) &&
+	    !unnamed_close(client)) {
+		return;
+	}
 	while (position < size &&
 	    frame_parse(bytes + position, size - position, FRAME_MAX_BODY,
 	        &frame) == FRAME_OK) {
 		enum answers_sent sent =
 		    answers_sent(&server->answers, frame.type, false);
 
-		assert(sent == ANSWERS_FORWARD);
+		if (sent != ANSWERS_FORWARD) {
+			/* It has asked for a copy when it was to read. */
+			server_close(server, CLOSE_SERVER_OUT_OF_STEP, NULL);
+			return;
+		}
 		if (frame.type == MSG_PARSE) {
-			server->unnamed_left = true;
-			client->unnamed_own = true;
+			unnamed_note(client,
+			    bytes + position + FRAME_HEADER_BYTES,
+			    frame.body_bytes);
 		}
 		position += frame_bytes(&frame);
 	}
@@ -456,10 +450,6 @@ send_batch(struct client *client, const uint8_t *bytes)
 	}
 	client->unnamed_open = batch->leaves_unnamed;
 	client->wrote = client->wrote || !batch->is_read;
-	if (batch->has_parse) {
-		client->server->unnamed_left = true;
-		client->unnamed_own = true;
-	}
 	(void)pass_messages(client, bytes, batch->bytes, true);
 }
 
@@ -670,8 +660,9 @@ take_active(struct client *client, const uint8_t *at, size_t size)
 {
 	size_t bytes;
 
-	if (client->server->applying != NULL) {
-		return 0;
+	if (client->server->applying != NULL ||
+	    client->server->cancels.count > 0) {
+		return 0; /* a cancel must not hit what comes behind it */
 	}
 	if (client->has_batch) {
 		bytes = client->batch.bytes;

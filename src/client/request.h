@@ -1,4 +1,4 @@
-/* request.h - the parts of request.c that hold a BEGIN back. */
+/* request.h - what request.c has in files of their own. */
 #ifndef CLIENT_REQUEST_H
 #define CLIENT_REQUEST_H
 
@@ -7,6 +7,9 @@
 #include <stdint.h>
 
 struct client;
+struct frame;
+
+/* ---- begin.c ------------------------------------------------------------- */
 
 /*
  * The SIZE bytes AT are a BEGIN READ ONLY: answers it, and keeps it until its
@@ -18,5 +21,20 @@ void begin_hold(struct client *client, const uint8_t *at, size_t size);
 /* Sends the BEGIN held back to the server the client has got; its answers go
  * to nobody. False when the client was closed over it. */
 bool begin_send(struct client *client);
+
+/* ---- unnamed.c ----------------------------------------------------------- */
+
+/* Whether the batch that FIRST begins, of whose BODY some bytes are here, might
+ * meet the unnamed statement that somebody else left on the client's server. */
+bool unnamed_may_be_met(const struct client *client, const struct frame *first,
+    const uint8_t *body, size_t body_here);
+
+/* Closes that statement. False when the server was lost over it, and perhaps
+ * the client with it. */
+bool unnamed_close(struct client *client);
+
+/* A Parse of BODY is on its way: if it has no name, what is there from now on
+ * is the client's own. */
+void unnamed_note(struct client *client, const uint8_t *body, size_t body_here);
 
 #endif
