@@ -23,6 +23,9 @@
 /* A longer error message is passed on without a look. */
 #define LOOK_MAX (SCRATCH_BYTES - 1)
 
+/* More than this is not held: the answer begins, whatever comes of it. */
+#define HOLD_MAX (4 * HELD_MAX)
+
 /* One read's worth of a server's bytes; those from START to AT are the
  * client's and have not left yet. */
 struct flow {
@@ -38,27 +41,6 @@ enum next {
 	NEXT_GO_ON,
 	NEXT_STOP
 };
-
-/* Sends what is due, unless it must be held; leaves out the next SKIPPED bytes.
- * False when the client was closed. */
-static bool
-flow_cut(struct client *client, struct flow *flow, size_t skipped)
-{
-	const uint8_t *bytes = flow->bytes + flow->start;
-	size_t size = flow->at - flow->start;
-
-	flow->at += skipped;
-	flow->start = flow->at;
-	if (size == 0) {
-		return true;
-	}
-	if (client->replay.is_holding) {
-		kept_append(
-		    client_blocks(client), &client->replay.answer, bytes, size);
-		return true;
-	}
-	return client_write(client, bytes, size);
-}
 
 /* The answer has begun in earnest: what was held leaves first. */
 static bool
@@ -76,6 +58,29 @@ let_go(struct client *client)
 		kept_fini(client_blocks(client), answer);
 	}
 	return ok;
+}
+
+/* Sends what is due, unless it must be held; leaves out the next SKIPPED bytes.
+ * False when the client was closed. */
+static bool
+flow_cut(struct client *client, struct flow *flow, size_t skipped)
+{
+	const struct replay *replay = &client->replay;
+	const uint8_t *bytes = flow->bytes + flow->start;
+	size_t size = flow->at - flow->start;
+
+	flow->at += skipped;
+	flow->start = flow->at;
+	if (size == 0) {
+		return true;
+	}
+	if (replay->is_holding && replay->answer.length + size <= HOLD_MAX) {
+		kept_append(
+		    client_blocks(client), &client->replay.answer, bytes, size);
+		return true;
+	}
+	return (!replay->is_holding || let_go(client)) &&
+	    client_write(client, bytes, size);
 }
 
 /* ---- refusals ------------------------------------------------------------ */
@@ -361,6 +366,19 @@ take_message(struct client *client, struct flow *flow)
 	return next;
 }
 
+/* The server went on while we read: what filled the buffer may have been all,
+ * and then nothing tells us. What waits here may go on. */
+static void
+look_again(struct client *client, const struct server *server)
+{
+	bool may_be_all = client->server == server && server->unread &&
+	    answers_is_settled(&server->answers);
+
+	if (client_is_open(client) && (may_be_all || client->held.length > 0)) {
+		loop_ready(client->set->loop, &client->ready);
+	}
+}
+
 static bool
 still_linked(const struct client *client, const struct flow *flow)
 {
@@ -376,6 +394,10 @@ answer_on_readable(void *holder)
 	size_t keep;
 
 	if (!server_read(flow.server, client, &bytes, &flow.size)) {
+		if (still_linked(client, &flow)) {
+			link_end_if_done(client);
+			client_update_interest(client);
+		}
 		return;
 	}
 	flow.bytes = bytes;
@@ -392,5 +414,6 @@ answer_on_readable(void *holder)
 	if (still_linked(client, &flow)) {
 		link_end_if_done(client);
 	}
+	look_again(client, flow.server);
 	client_update_interest(client);
 }

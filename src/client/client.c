@@ -81,7 +81,9 @@ wants_read(const struct client *client)
 	case CLIENT_STARTUP:
 	case CLIENT_PASSWORD:
 	case CLIENT_IDLE:
-		return client->held.length < HELD_MAX;
+		/* Who does not read our answers is not asked for more. */
+		return client->held.length < HELD_MAX &&
+		    stream_pending(client->stream) == 0;
 	case CLIENT_CONSOLE:
 		return client->held.length < HELD_MAX &&
 		    stream_pending(client->stream) == 0;
@@ -162,16 +164,32 @@ take_held(struct client *client)
 	}
 }
 
+/* Everything was passed on: perhaps the rest of a copy that had failed. */
+static void
+end_link_if_idle(struct client *client)
+{
+	if (client->state == CLIENT_ACTIVE && client->held.length == 0) {
+		link_end_if_done(client);
+	}
+}
+
 static void
 on_ready(struct ready *ready)
 {
 	struct client *client = list_entry(ready, struct client, ready);
 
-	if (client_is_open(client)) {
-		link_restore(client);
-		take_held(client);
-		client_update_interest(client);
+	if (!client_is_open(client)) {
+		return;
 	}
+	link_restore(client);
+	take_held(client);
+	if (client->state == CLIENT_ACTIVE && client->server->unread &&
+	    answers_is_settled(&client->server->answers)) {
+		answer_on_readable(client);
+		return;
+	}
+	end_link_if_idle(client);
+	client_update_interest(client);
 }
 
 /* Receives; false when there is nothing to look at. May close CLIENT. */
@@ -226,6 +244,7 @@ on_readable(void *owner)
 		}
 	}
 	loop_scratch_give(loop, client);
+	end_link_if_idle(client);
 	client_update_interest(client);
 }
 

@@ -182,6 +182,7 @@ end_link(struct client *client)
 
 	client->server = NULL;
 	client->on_replica = false;
+	client->unnamed_open = false;
 	client->replay.attempts = 0;
 	kept_fini(client_blocks(client), &client->begin);
 	if (client->wrote) {
@@ -244,7 +245,7 @@ link_cut(struct client *client)
 	}
 	client->server = NULL;
 	if (server_is_releasable(server) && client->pass_left == 0 &&
-	    !client->unnamed_open) {
+	    client->answer_left == 0 && !client->unnamed_open) {
 		server_release(server);
 		return;
 	}
@@ -304,6 +305,8 @@ link_replay(struct client *client, bool to_primary)
 	router_counters(client->set->router)->replays++;
 	client->replay.attempts++;
 	client->replay.is_holding = false;
+	client->answer_left = 0; /* what had come of it was held */
+	client->swallows_rest = false;
 	kept_fini(client_blocks(client), &client->replay.answer);
 	client->route.primary_once =
 	    to_primary || client->replay.attempts >= ATTEMPTS_MAX;
@@ -366,6 +369,7 @@ link_cancel(struct client *client)
 		return;
 	}
 	if (client->state == CLIENT_ACTIVE && client->server != NULL &&
+	    client->server->applying == NULL &&
 	    client->server->answers.count > 0) {
 		cancel_send(client->server);
 	}

@@ -455,6 +455,7 @@ seen_ready(struct answers *answers)
 	case KIND_QUERY:
 	case KIND_FUNCTION:
 		answers->copying = false;
+		answers->copy_in = false;
 		return finish_head(answers);
 	case KIND_PROBE:
 		if (!answers->probe_seen) {

@@ -61,6 +61,8 @@ finish(struct cancel *cancel)
 	cancel->server = NULL;
 	if (server->state == SERVER_DRAINING) {
 		server_drain_on(server);
+	} else if (server->holder != NULL && server->cancels.count == 0) {
+		server->ops->on_drained(server->holder); /* it has waited */
 	}
 }
 

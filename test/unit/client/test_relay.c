@@ -11,9 +11,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "conf/config.h"
 #include "core/buf.h"
 #include "core/mem.h"
 #include "proto/msg.h"
+#include "server/pool.h"
 
 static const char config_text[] =
     "[databases]\n"
@@ -104,6 +106,25 @@ static const struct script scripts[] = {
         {">2 P:select_2 B E S", "=s P:select_2 B E S", ">s 1 2 C:S Z:I",
             "=2 1 2 C:S Z:I", ">1 B E S", "=s 3s B E S", ">s 3 E:26000 Z:I",
             "=1 E:26000 Z:I"}},
+    {"and is closed first, wherever in a batch one's own comes",
+        {">2 P:select_2 B E S", "=s P:select_2 B E S", ">s 1 2 C:S Z:I",
+            "=2 1 2 C:S Z:I", ">1 B E P:select_1 S", "=s 3s B E P:select_1 S",
+            ">s 3 E:26000 Z:I", "=1 E:26000 Z:I"}},
+    {"and is closed behind what was sent before",
+        {">2 P:select_2 B E S", "=s P:select_2 B E S", ">s 1 2 C:S Z:I",
+            "=2 1 2 C:S Z:I", ">1 Q:begin", "=s Q:begin", ">s C:BEGIN Z:T",
+            "=1 C:BEGIN Z:T", ">1 Q:select_3 B E S", "=s Q:select_3 3s B E S",
+            ">s T D C:S Z:T 3 E:26000 Z:E", "=1 T D C:S Z:T E:26000 Z:E"}},
+    {"and is left alone during a copy",
+        {">2 P:select_2 B E S", "=s P:select_2 B E S", ">s 1 2 C:S Z:I",
+            "=2 1 2 C:S Z:I", ">1 Q:copy_t_from_stdin",
+            "=s Q:copy_t_from_stdin", ">s G", "=1 G", ">1 H d:abc H c",
+            "=s H d:abc H c", ">s C:COPY Z:I", "=1 C:COPY Z:I", ">2 " NEXT,
+            "=s " NEXT}},
+    {"and is closed before a text that might not be taken",
+        {">2 P:select_2 B E S", "=s P:select_2 B E S", ">s 1 2 C:S Z:I",
+            "=2 1 2 C:S Z:I", ">1 P:select_'\377' S", "=s 3s P:select_'\377' S",
+            ">s 3 E:22021 Z:I", "=1 E:22021 Z:I", ">1 B E S", "=s B E S"}},
     {"COPY out",
         {">1 Q:copy_t_to_stdout", ">2 " NEXT, "=s Q:copy_t_to_stdout",
             ">s H d:a d:b c C:COPY Z:I", "=1 H d:a d:b c C:COPY Z:I",
@@ -298,6 +319,160 @@ START_TEST(relay_refuses_what_is_no_message)
 }
 END_TEST
 
+/* A client that has used its unnamed statement leaves it on server 's'. */
+static void
+leave_unnamed(struct stage *stage)
+{
+	stage_run(stage, ">2 P:select_2 B E S");
+	stage_run(stage, ">s 1 2 C:S Z:I");
+	stage_forget(stage);
+}
+
+START_TEST(relay_closes_a_strangers_statement_before_a_malformed_parse)
+{
+	/* The server fails over it before it drops what was there. */
+	static const char parse[] = "P\0\0\0\16\0select 1\0S\0\0\0\4";
+	struct stage stage;
+
+	set_stage(&stage, "malformed parse", false);
+	leave_unnamed(&stage);
+	peer_send(&stage.house, stage.clients[0], parse, sizeof(parse) - 1);
+	ck_assert_uint_eq(
+	    stage.house.servers[0].from_us.length, sizeof(parse) - 1 + 7);
+	ck_assert_int_eq(buf_text(&stage.house.servers[0].from_us)[0], 'C');
+	stage_close(&stage);
+}
+END_TEST
+
+START_TEST(relay_frees_a_server_whose_answer_fills_the_buffer_to_the_byte)
+{
+	struct stage stage;
+	struct buf answer = {0}, tail = {0};
+	char *row = mem_zalloc(70000);
+	struct msg_value value = {row, 0};
+
+	set_stage(&stage, "full buffer", false);
+	stage_run(&stage, ">1 Q:select_1");
+	stage_run(&stage, ">2 " NEXT);
+	msg_command_complete(&tail, "S");
+	msg_ready_for_query(&tail, 'I');
+	value.size = 65536 - tail.length - 11;
+	ck_assert(msg_data_row(&answer, &value, 1));
+	buf_append(&answer, buf_bytes(&tail), tail.length);
+	ck_assert_uint_eq(answer.length, 65536);
+	stage_forget(&stage);
+	peer_send(&stage.house, &stage.house.servers[0], buf_bytes(&answer),
+	    answer.length);
+	stage_run(&stage, "=s " NEXT);
+	buf_fini(&answer);
+	buf_fini(&tail);
+	free(row);
+	stage_close(&stage);
+}
+END_TEST
+
+START_TEST(relay_frees_a_server_whose_copy_failed_amid_a_message)
+{
+	static const char half[] = "d\0\0\0\10ab";
+	struct stage stage;
+
+	set_stage(&stage, "copy failed", false);
+	stage_run(&stage, ">1 Q:copy_t_from_stdin");
+	stage_run(&stage, ">s G");
+	peer_send(&stage.house, stage.clients[0], half, sizeof(half) - 1);
+	stage_run(&stage, ">s E:22P02 Z:I");
+	stage_run(&stage, ">2 " NEXT);
+	stage_forget(&stage);
+	peer_send(&stage.house, stage.clients[0], "cd", 2);
+	ck_assert_uint_gt(stage.house.servers[0].from_us.length, 2);
+	buf_consume(&stage.house.servers[0].from_us, 2);
+	stage_run(&stage, "=s " NEXT);
+	stage_close(&stage);
+}
+END_TEST
+
+START_TEST(relay_does_not_hand_on_a_server_amid_a_message)
+{
+	static const char half[] = "Z\0\0\0\5IN\0\0\0\20SNOT";
+	struct stage stage;
+
+	set_stage(&stage, "half a notice", false);
+	stage_run(&stage, ">1 Q:select_1");
+	stage_run(&stage, ">s C:S");
+	peer_send(
+	    &stage.house, &stage.house.servers[0], half, sizeof(half) - 1);
+	peer_end(&stage.house, stage.clients[0]);
+	ck_assert_ptr_null(stage.house.servers[0].stream);
+	stage_close(&stage);
+}
+END_TEST
+
+START_TEST(relay_asks_no_more_of_a_client_that_does_not_read)
+{
+	struct stage stage;
+	struct buf syncs = {0};
+
+	set_stage(&stage, "does not read", false);
+	for (int i = 0; i < 100000; i++) {
+		msg_sync(&syncs);
+	}
+	peer_set_room(&stage.house, stage.clients[0], 100);
+	peer_send(
+	    &stage.house, stage.clients[0], buf_bytes(&syncs), syncs.length);
+	ck_assert_uint_ge(stage.clients[0]->to_us.length, syncs.length - 65536);
+	peer_set_room(&stage.house, stage.clients[0], SIZE_MAX);
+	ck_assert_uint_eq(stage.clients[0]->from_us.length, 100000 * 6);
+	buf_fini(&syncs);
+	stage_close(&stage);
+}
+END_TEST
+
+START_TEST(relay_refuses_encryption_once_of_each_kind)
+{
+	static const char ssl[] = "\0\0\0\10\4\322\26\57";
+	static const char gss[] = "\0\0\0\10\4\322\26\60";
+	struct stage stage;
+	struct peer *peer;
+
+	set_stage(&stage, "encryption", false);
+	peer = house_connect(&stage.house);
+	peer_send(&stage.house, peer, ssl, 8);
+	peer_send(&stage.house, peer, gss, 8);
+	ck_assert_uint_eq(peer->from_us.length, 2);
+	ck_assert_ptr_nonnull(peer->stream);
+	peer_send(&stage.house, peer, ssl, 8);
+	ck_assert_ptr_null(peer->stream);
+	stage_close(&stage);
+}
+END_TEST
+
+START_TEST(relay_outlives_the_database_of_its_clients)
+{
+	static const char other[] = "[databases]\nb = host=/nowhere\n"
+	                            "[pgweir]\nauth_type = any\n";
+	struct problems problems = {0};
+	struct config *config =
+	    config_load_text("test", other, strlen(other), &problems);
+	struct stage stage;
+
+	set_stage(&stage, "database removed", false);
+	stage_run(&stage, ">1 Q:select_1");
+	stage_run(&stage, ">2 " NEXT);
+	ck_assert_ptr_nonnull(config);
+	problems_fini(&problems);
+	pools_configure(stage.house.pools, config);
+	config_unref(&config);
+	house_wait(&stage.house, 300000);
+	ck_assert_ptr_null(stage.clients[1]->stream);
+	stage_run(&stage, ">s T D C:S Z:I");
+	stage_run(&stage, "=1 T D C:S Z:I");
+	ck_assert_ptr_null(stage.house.servers[0].stream);
+	stage_run(&stage, ">1 Q:select_1");
+	ck_assert_ptr_null(stage.clients[0]->stream);
+	stage_close(&stage);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -320,6 +495,16 @@ main(void)
 	tcase_add_test(ugly, relay_stops_reading_for_a_client_that_does_not);
 	tcase_add_test(ugly, relay_bounds_what_a_waiting_client_sends);
 	tcase_add_loop_test(ugly, relay_refuses_what_is_no_message, 0, 5);
+	tcase_add_test(
+	    ugly, relay_closes_a_strangers_statement_before_a_malformed_parse);
+	tcase_add_test(ugly,
+	    relay_frees_a_server_whose_answer_fills_the_buffer_to_the_byte);
+	tcase_add_test(
+	    ugly, relay_frees_a_server_whose_copy_failed_amid_a_message);
+	tcase_add_test(ugly, relay_does_not_hand_on_a_server_amid_a_message);
+	tcase_add_test(ugly, relay_asks_no_more_of_a_client_that_does_not_read);
+	tcase_add_test(ugly, relay_refuses_encryption_once_of_each_kind);
+	tcase_add_test(ugly, relay_outlives_the_database_of_its_clients);
 	suite_add_tcase(suite, theme);
 	suite_add_tcase(suite, ugly);
 	return unit_run(suite);

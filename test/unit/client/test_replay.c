@@ -125,6 +125,34 @@ static const struct script scripts[] = {
             "=p Q:begin_isolation_level_repeatable_read_read_only"}},
     {"a Sync within a BEGIN held back says so",
         {">1 Q:begin_read_only", "=1 C:BEGIN Z:T", ">1 S", "=1 Z:T", "=p"}},
+    {"a READ ONLY transaction that comes in one write",
+        {">1 Q:begin_read_only Q:select_1 Q:show_a Q:commit", "?r",
+            "=r Q:begin_read_only Q:select_1", ">r C:BEGIN Z:T T D C:S Z:T",
+            "=1 C:BEGIN Z:T T D C:S Z:T", "=r Q:show_a", ">r T D C:SHOW Z:T",
+            "=1 T D C:SHOW Z:T", "=r Q:commit", ">r C:COMMIT Z:I",
+            "=1 C:COMMIT Z:I", "=p"}},
+    {"what follows a COMMIT in the same write finds its own way",
+        {">1 Q:begin_read_only", ASK, "?r", "=r Q:begin_read_only Q:select_1",
+            ">r C:BEGIN Z:T T D C:S Z:T", "=1 C:BEGIN Z:T T D C:S Z:T",
+            ">1 Q:commit Q:insert_into_t_values(1)", "=r Q:commit", "=p",
+            ">r C:COMMIT Z:I", "=1 C:COMMIT Z:I",
+            "=p Q:insert_into_t_values(1)", ">p C:I Z:I", "=1 C:I Z:I"}},
+    {"also when it ends by a batch",
+        {">1 Q:begin_read_only", ASK, "?r", "=r Q:begin_read_only Q:select_1",
+            ">r C:BEGIN Z:T T D C:S Z:T", "=1 C:BEGIN Z:T T D C:S Z:T",
+            ">1 P:commit B E S P:insert_into_t_values(1) B E S",
+            "=r P:commit B E S", "=p", ">r 1 2 C:COMMIT Z:I",
+            "=1 1 2 C:COMMIT Z:I", "=p P:insert_into_t_values(1) B E S"}},
+    {"more reads than may be under way at a time",
+        {">1 Q:select_1 Q:select_1 Q:select_1 Q:select_1 Q:select_1 "
+         "Q:select_1 Q:select_1 Q:select_1 Q:select_1",
+            "?r",
+            "=r Q:select_1 Q:select_1 Q:select_1 Q:select_1 Q:select_1 "
+            "Q:select_1 Q:select_1 Q:select_1",
+            ">r T D C:S Z:I", "=1 T D C:S Z:I", "=r Q:select_1"}},
+    {"a replica that wants a copy for a read",
+        {">1 P:select_1 B E S", "?r", "=r P:select_1 B E S", ">r 1 2 G",
+            ">1 P:select_1 B E S"}},
     {"a replica refused in the midst is rolled back and used again",
         {">1 Q:begin_read_only", ASK, "?r", "=r Q:begin_read_only Q:select_1",
             ">r C:BEGIN Z:T E:25006 Z:E", "=r Q:ROLLBACK", ">r C:ROLLBACK Z:I",
@@ -200,6 +228,45 @@ START_TEST(replay_follows_the_script_byte_by_byte)
 }
 END_TEST
 
+START_TEST(replay_forgets_half_a_message_of_a_lost_replica)
+{
+	static const char half[] = "T\0\0\0\100\0\1c";
+	struct stage stage;
+
+	set_stage(&stage, "half a message", false);
+	stage_run(&stage, ASK);
+	bind_replica(&stage, 'r');
+	peer_send(&stage.house, stage.bound['r'], half, sizeof(half) - 1);
+	stage_forget(&stage);
+	peer_end(&stage.house, stage.bound['r']);
+	bind_replica(&stage, 'q');
+	stage_run(&stage, "=q Q:select_1");
+	stage_run(&stage, ">q T D C:S Z:I");
+	stage_run(&stage, "=1 T D C:S Z:I");
+	/* And the server is free for the next. */
+	stage_run(&stage, ">2 Q:select_1");
+	stage_run(&stage, "=q Q:select_1");
+	stage_close(&stage);
+}
+END_TEST
+
+START_TEST(replay_holds_a_bounded_part_of_an_answer)
+{
+	struct stage stage;
+
+	set_stage(&stage, "many notices", false);
+	stage_run(&stage, ASK);
+	bind_replica(&stage, 'r');
+	stage_run(&stage, "=1");
+	for (int i = 0; i < 1000; i++) {
+		stage_run(&stage, ">r N N N N N N N N N N");
+	}
+	ck_assert_uint_gt(stage.clients[0]->from_us.length, 0);
+	stage_run(&stage, ">r T D C:S Z:I");
+	stage_close(&stage);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -211,6 +278,8 @@ main(void)
 	tcase_add_loop_test(theme, replay_follows_the_script_at_once, 0, count);
 	tcase_add_loop_test(
 	    theme, replay_follows_the_script_byte_by_byte, 0, count);
+	tcase_add_test(theme, replay_forgets_half_a_message_of_a_lost_replica);
+	tcase_add_test(theme, replay_holds_a_bounded_part_of_an_answer);
 	suite_add_tcase(suite, theme);
 	return unit_run(suite);
 }
