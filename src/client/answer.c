@@ -210,7 +210,11 @@ end_batch(struct client *client, struct flow *flow)
 	} else {
 		counters->reads++;
 	}
-	counters->transactions += flow->server->status == 'I' ? 1 : 0;
+	if (flow->server->status == 'I') {
+		counters->transactions++;
+		/* What follows is not in that transaction. */
+		kept_fini(client_blocks(client), &client->begin);
+	}
 }
 
 /* A message of which all bytes are here and that may have to be looked into. */

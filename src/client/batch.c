@@ -205,6 +205,10 @@ collect_text(struct client *client, const struct verdict *verdict,
 		all->rest_reads = all->rest_reads && verdict->is_read;
 	}
 	all->all_read = all->all_read && verdict->is_read;
+	batch->may_end = batch->may_end || verdict->kind == SQL_COMMIT ||
+	    verdict->kind == SQL_ROLLBACK ||
+	    verdict->kind == SQL_PREPARE_TRANSACTION ||
+	    verdict->kind == SQL_MULTI;
 	all->texts++;
 	if (batch->pin == NULL) {
 		batch->pin = pin_reason(verdict);

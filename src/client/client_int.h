@@ -57,6 +57,7 @@ struct batch {
 	bool is_read;          /* may run alone on a replica */
 	bool is_empty;         /* nothing in it that a server must answer */
 	bool ends_transaction; /* a single COMMIT or ROLLBACK */
+	bool may_end;          /* something in it may end a failed one */
 	bool begins_read_only; /* a single BEGIN READ ONLY, nothing else */
 	/* BEGIN READ ONLY is followed by more: where that begins; else 0. */
 	size_t begin_bytes;

@@ -58,6 +58,16 @@ link_pin(struct client *client, const char *reason)
 
 /* ---- coming together ----------------------------------------------------- */
 
+/* A replica was chosen before a reload changed the mode: for this once. */
+static void
+pin_in_session_mode(struct client *client)
+{
+	if (client->pool->options.mode == POOL_MODE_SESSION &&
+	    !client->on_replica) {
+		link_pin(client, "session pooling");
+	}
+}
+
 /* SERVER is the client's. True when it is ready to be sent to. */
 static bool
 begin_link(struct client *client, struct server *server)
@@ -74,9 +84,7 @@ begin_link(struct client *client, struct server *server)
 	if (!server_apply(server, client->profile)) {
 		return false;
 	}
-	if (pool->options.mode == POOL_MODE_SESSION) {
-		link_pin(client, "session pooling");
-	}
+	pin_in_session_mode(client);
 	return true;
 }
 
@@ -152,9 +160,7 @@ on_applied(void *holder, const struct error *err)
 		login_on_welcome(client, NULL);
 		return;
 	}
-	if (client->pool->options.mode == POOL_MODE_SESSION) {
-		link_pin(client, "session pooling");
-	}
+	pin_in_session_mode(client);
 	run_later(client);
 	client_update_interest(client);
 }
@@ -290,6 +296,8 @@ leave_replica(struct client *client)
 	client->on_replica = false;
 	client->has_batch = false;
 	client->unnamed_open = false;
+	client->answer_left = 0; /* what had come of it was held */
+	client->swallows_rest = false;
 	client_set_state(client, CLIENT_IDLE);
 	if (server != NULL) {
 		server_abandon(server);
@@ -305,8 +313,6 @@ link_replay(struct client *client, bool to_primary)
 	router_counters(client->set->router)->replays++;
 	client->replay.attempts++;
 	client->replay.is_holding = false;
-	client->answer_left = 0; /* what had come of it was held */
-	client->swallows_rest = false;
 	kept_fini(client_blocks(client), &client->replay.answer);
 	client->route.primary_once =
 	    to_primary || client->replay.attempts >= ATTEMPTS_MAX;

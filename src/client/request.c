@@ -315,17 +315,6 @@ pass_message(struct client *client, struct run *run, const struct frame *frame)
 	return false;
 }
 
-/* On a replica only what is in its READ ONLY transaction may follow: while a
- * batch is unanswered that might have ended it, the next must wait. */
-static bool
-must_wait(const struct client *client, unsigned kind)
-{
-	const struct answers *answers = &client->server->answers;
-
-	return client->on_replica && answers->count > 0 &&
-	    !answers->batch_open && (kind & FRAME_COPY) == 0;
-}
-
 /* Whether the message at the run's position may go on now. False: stop. */
 static bool
 next_message(struct client *client, struct run *run, struct frame *frame)
@@ -354,7 +343,7 @@ next_message(struct client *client, struct run *run, struct frame *frame)
 		violation(client, "too long a message of type", frame->type);
 		return false;
 	}
-	return is_enough(client, run, frame) && !must_wait(client, kind) &&
+	return is_enough(client, run, frame) &&
 	    answers_has_room(&client->server->answers);
 }
 
@@ -599,8 +588,8 @@ take_idle(struct client *client, const uint8_t *at, size_t size)
 static bool
 may_stay(const struct client *client, const struct batch *batch)
 {
-	bool has_failed =
-	    client->replay.count == 0 && client->server->status == 'E';
+	bool has_failed = client->replay.count == 0 &&
+	    client->server->status == 'E' && !batch->may_end;
 
 	return batch->is_read || batch->is_empty || batch->ends_transaction ||
 	    has_failed;
@@ -622,6 +611,9 @@ take_on_replica(struct client *client, const uint8_t *at, size_t size)
 	struct batch batch;
 	size_t scanned = 0;
 
+	if (client->answer_left > 0 && !client->replay.is_holding) {
+		return 0; /* the client has a part of that message */
+	}
 	switch (batch_find(client, at, size, &scanned, &batch)) {
 	case BATCH_WHOLE:
 		batch_judge(client, at, &batch);
