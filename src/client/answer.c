@@ -418,6 +418,10 @@ answer_on_readable(void *holder)
 	if (still_linked(client, &flow)) {
 		link_end_if_done(client);
 	}
+	if (client->is_leaving && still_linked(client, &flow) &&
+	    flow.server->answers.count == 0) {
+		loop_ready(client->set->loop, &client->ready);
+	}
 	look_again(client, flow.server);
 	client_update_interest(client);
 }

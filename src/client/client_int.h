@@ -114,6 +114,7 @@ struct client {
 	bool std_strings;     /* as it was told at login */
 	bool unsafe_encoding;
 	bool awaits_answer; /* of the console, which owes it one */
+	bool is_leaving;    /* has sent Terminate */
 	bool is_admin;
 	bool has_unix_owner; /* came over the Unix socket as our own uid */
 	const char *pin;     /* static; why it keeps its server */

@@ -260,6 +260,10 @@ link_cut(struct client *client)
 		server_drop(server, CLOSE_SERVER_SESSION_OVER);
 		return;
 	}
+	if (client->is_leaving && server->applying == NULL) {
+		server_abandon(server); /* what was asked for is done */
+		return;
+	}
 	if (server->answers.count > 0) {
 		cancel_send(server);
 	}

@@ -347,6 +347,17 @@ next_message(struct client *client, struct run *run, struct frame *frame)
 	    answers_has_room(&client->server->answers);
 }
 
+/* Terminate: what was asked before is answered first, as a server would. */
+static void
+take_leave(struct client *client)
+{
+	client->is_leaving = true;
+	if (client_is_open(client) && client->server != NULL &&
+	    client->server->answers.count == 0) {
+		client_close(client, CLOSE_CLIENT_TERMINATED, NULL);
+	}
+}
+
 /* Passes on messages from SIZE BYTES; returns how many were used. JUDGED: the
  * batch they are has been looked at. May close CLIENT. */
 static size_t
@@ -368,7 +379,7 @@ pass_messages(
 		}
 		if (frame.type == MSG_TERMINATE) {
 			(void)run_cut(client, &run, 0);
-			client_close(client, CLOSE_CLIENT_TERMINATED, NULL);
+			take_leave(client);
 			return run.at;
 		}
 		if (!pass_message(client, &run, &frame)) {
@@ -634,7 +645,7 @@ take_on_replica(struct client *client, const uint8_t *at, size_t size)
 	case BATCH_NOTHING:
 		return drop_bytes(client, size, batch.bytes);
 	case BATCH_TERMINATE:
-		client_close(client, CLOSE_CLIENT_TERMINATED, NULL);
+		take_leave(client);
 		return 0;
 	case BATCH_BAD:
 		violation(client, "invalid message type or length: type",
