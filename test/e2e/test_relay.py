@@ -276,7 +276,8 @@ def test_copy_with_others_queued_behind_in_one_write(talk, table):
          "short Execute", "short FunctionCall"])
 def test_garbage_costs_its_sender_the_connection_or_an_error(proxy, garbage):
     with proxy.login() as conn, proxy.login() as other:
-        conn.send(garbage)
+        # A batch may be held until its Sync; what is wrong shows then.
+        conn.send(garbage, sync())
         try:
             frames = [conn.read_frame()]
             assert frames[0].type == "E"
