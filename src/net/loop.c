@@ -51,6 +51,8 @@ struct loop {
 	uint8_t *scratch;      /* owned */
 	const void *scratch_owner;
 	int64_t now_us;
+	bool holds_time;
+	struct list timers; /* of struct timer; empty unless time is held */
 };
 
 static void
@@ -101,13 +103,21 @@ on_prepare(struct ev_loop *ev, ev_prepare *watcher, int events)
 }
 
 static void
+read_clock(struct loop *loop)
+{
+	if (!loop->holds_time) {
+		loop->now_us = clock_monotonic_us();
+	}
+}
+
+static void
 on_check(struct ev_loop *ev, ev_check *watcher, int events)
 {
 	struct loop *loop = ev_userdata(ev);
 
 	(void)watcher;
 	(void)events;
-	loop->now_us = clock_monotonic_us();
+	read_clock(loop);
 }
 
 static void
@@ -174,7 +184,7 @@ loop_free(struct loop **loop)
 void
 loop_run(struct loop *loop)
 {
-	loop->now_us = clock_monotonic_us();
+	read_clock(loop);
 	(void)ev_run(loop->ev, 0);
 	settle(loop);
 }
@@ -290,31 +300,98 @@ on_timer(struct ev_loop *ev, ev_timer *watcher, int events)
 	timer->on_timer(timer);
 }
 
+static void hold_timer(
+    struct timer *timer, int64_t delay_us, int64_t repeat_us);
+
 void
 timer_start(struct timer *timer, struct loop *loop, int64_t delay_us,
     int64_t repeat_us, void (*callback)(struct timer *timer))
 {
 	timer_stop(timer);
+	timer->loop = loop;
+	timer->on_timer = callback;
+	if (loop->holds_time) {
+		hold_timer(timer, delay_us, repeat_us);
+		return;
+	}
 	ev_timer_init(timer_watcher(timer), on_timer, SECONDS(delay_us),
 	    SECONDS(repeat_us));
 	timer_watcher(timer)->data = timer;
-	timer->loop = loop;
-	timer->on_timer = callback;
 	ev_timer_start(loop->ev, timer_watcher(timer));
 }
 
 void
 timer_stop(struct timer *timer)
 {
-	if (timer->loop != NULL) {
-		ev_timer_stop(timer->loop->ev, timer_watcher(timer));
+	if (timer->loop == NULL) {
+		return;
 	}
+	if (list_is_linked(&timer->link)) {
+		list_remove(&timer->loop->timers, &timer->link);
+	}
+	ev_timer_stop(timer->loop->ev, timer_watcher(timer));
 }
 
 bool
 timer_is_running(const struct timer *timer)
 {
-	return timer->loop != NULL && ev_is_active(timer_watcher(timer));
+	return timer->loop != NULL &&
+	    (list_is_linked(&timer->link) ||
+	        ev_is_active(timer_watcher(timer)));
+}
+
+/* ---- time held for tests ------------------------------------------------- */
+
+static void
+hold_timer(struct timer *timer, int64_t delay_us, int64_t repeat_us)
+{
+	ev_timer_init(timer_watcher(timer), on_timer, 0.0, 0.0);
+	timer->due_us = timer->loop->now_us + delay_us;
+	timer->repeat_us = repeat_us;
+	list_append(&timer->loop->timers, &timer->link);
+}
+
+/* The held timer due first, at LAST_US at the latest; NULL if there is none. */
+static struct timer *
+next_timer(const struct loop *loop, int64_t last_us)
+{
+	struct timer *next = NULL;
+
+	list_foreach (&loop->timers, link) {
+		struct timer *timer = list_entry(link, struct timer, link);
+
+		if (timer->due_us <= last_us &&
+		    (next == NULL || timer->due_us < next->due_us)) {
+			next = timer;
+		}
+	}
+	return next;
+}
+
+void
+loop_hold_time(struct loop *loop)
+{
+	loop->holds_time = true;
+}
+
+void
+loop_advance(struct loop *loop, int64_t us)
+{
+	int64_t end_us = loop->now_us + us;
+	struct timer *timer;
+
+	assert(loop->holds_time);
+	while ((timer = next_timer(loop, end_us)) != NULL) {
+		loop->now_us = timer->due_us;
+		timer->due_us += timer->repeat_us;
+		if (timer->repeat_us == 0) {
+			timer_stop(timer);
+		}
+		timer->on_timer(timer);
+		settle(loop);
+	}
+	loop->now_us = end_us;
+	settle(loop);
 }
 
 /* ---- signals ------------------------------------------------------------- */

@@ -78,6 +78,9 @@ struct timer {
 	_Alignas(8) unsigned char watcher[56]; /* libev's, see loop.c */
 	struct loop *loop; /* borrowed; NULL: never started */
 	void (*on_timer)(struct timer *timer);
+	struct list_link link; /* in the loop's list while time is held */
+	int64_t due_us;        /* loop time; only then */
+	int64_t repeat_us;     /* only then */
 };
 
 /* Calls ON_TIMER after DELAY_US, then every REPEAT_US if that is not 0.
@@ -89,6 +92,16 @@ void timer_start(struct timer *timer, struct loop *loop, int64_t delay_us,
 void timer_stop(struct timer *timer);
 
 bool timer_is_running(const struct timer *timer);
+
+/*
+ * For tests: from now on time passes only in loop_advance(), and what happens
+ * does not depend on the clock. Before any timer is started.
+ */
+void loop_hold_time(struct loop *loop);
+
+/* Lets US pass: runs the timers that come due, in the order of their times,
+ * each followed by the ready list and the graveyard. Not from a callback. */
+void loop_advance(struct loop *loop, int64_t us);
 
 /* ---- signals ------------------------------------------------------------- */
 

@@ -87,6 +87,17 @@ on_drained(void *owner)
 
 static const struct stream_owner stream_ops = {on_readable, on_drained};
 
+/* STREAM is up: the request leaves, and the server's end of it is waited for.
+ */
+static void
+send_request(struct cancel *cancel, struct stream *stream)
+{
+	cancel->stream = stream;
+	stream_update_interest(stream, true);
+	(void)stream_write(
+	    stream, buf_bytes(&cancel->request), cancel->request.length);
+}
+
 static void
 on_connected(struct connector *connector, int fd, const struct error *err)
 {
@@ -98,10 +109,19 @@ on_connected(struct connector *connector, int fd, const struct error *err)
 		finish(cancel);
 		return;
 	}
-	cancel->stream = stream_new(cancel->loop, fd, &stream_ops, cancel);
-	stream_update_interest(cancel->stream, true);
-	(void)stream_write(cancel->stream, buf_bytes(&cancel->request),
-	    cancel->request.length);
+	send_request(cancel, stream_new(cancel->loop, fd, &stream_ops, cancel));
+}
+
+static void
+connect_over(struct cancel *cancel, const struct pool_dialer *dialer,
+    const struct node *node)
+{
+	void *context = dialer->dial(dialer->context, node);
+	struct stream *stream = stream_new_over(
+	    cancel->loop, dialer->transport, context, &stream_ops, cancel);
+
+	dialer->opened(context, stream);
+	send_request(cancel, stream);
 }
 
 static void
@@ -138,6 +158,10 @@ cancel_send(struct server *server)
 	list_append(&server->cancels, &cancel->link);
 	timer_start(
 	    &cancel->deadline, set->loop, CANCEL_TIMEOUT_US, 0, on_deadline);
+	if (set->dialer != NULL) {
+		connect_over(cancel, set->dialer, node);
+		return;
+	}
 	connector_start(&cancel->connector, set->loop, set->resolver,
 	    address_is_unix(&server->address)
 	        ? node->host

@@ -21,7 +21,7 @@ struct peer {
 	struct buf from_us;    /* sent by pgweir */
 	size_t room;           /* bytes it takes before it is full */
 	bool ended;            /* the peer has closed */
-	int port;              /* of a server: its node's */
+	int port;              /* of a server, or a cancel: its node's */
 };
 
 struct house {
@@ -73,7 +73,7 @@ void peer_welcome(struct house *house, struct peer *server, bool standby);
 /* The server opened last, and not closed since, to PORT; NULL if none is. */
 struct peer *house_server_at(struct house *house, int port);
 
-/* Lets US of the loop's time pass. */
+/* Lets US of the loop's time pass, which stands still otherwise. */
 void house_wait(struct house *house, int64_t us);
 
 #endif
