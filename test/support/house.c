@@ -130,7 +130,8 @@ no_console(
 }
 
 void
-house_start(struct house *house, const char *text)
+house_start_under(
+    struct house *house, struct config *config, struct logger *logger)
 {
 	static const struct pool_events events = {
 	    ignore_node, ignore_pool, ignore_pool, NULL};
@@ -138,26 +139,39 @@ house_start(struct house *house, const char *text)
 	    no_console, NULL, NULL, NULL};
 	static struct pool_dialer dialer;
 	struct resolver_options dns = {0};
-	struct problems problems = {0};
 	struct error err;
 
 	memset(house, 0, sizeof(*house));
 	dialer = (struct pool_dialer){&transport, dial, opened, house};
-	house->config = config_load_text("test", text, strlen(text), &problems);
+	house->config = config_ref(config);
 	house->loop = loop_new(&err);
 	house->resolver = resolver_new(house->loop, &dns, &err);
-	if (house->config == NULL || house->resolver == NULL) {
+	if (house->resolver == NULL) {
 		abort();
 	}
 	loop_hold_time(house->loop);
-	problems_fini(&problems);
 	house->nodes = node_set_new();
 	house->router = router_new(NULL);
-	house->pools = pools_new(house->loop, NULL, house->resolver,
+	house->pools = pools_new(house->loop, logger, house->resolver,
 	    house->nodes, house->config, &events);
 	pools_set_dialer(house->pools, &dialer);
-	house->clients = clients_new(house->loop, NULL, house->pools,
+	house->clients = clients_new(house->loop, logger, house->pools,
 	    house->router, house->config, &console);
+}
+
+void
+house_start(struct house *house, const char *text)
+{
+	struct problems problems = {0};
+	struct config *config =
+	    config_load_text("test", text, strlen(text), &problems);
+
+	problems_fini(&problems);
+	if (config == NULL) {
+		abort();
+	}
+	house_start_under(house, config, NULL);
+	config_unref(&config);
 }
 
 void

@@ -12,7 +12,7 @@
 #include "core/buf.h"
 #include "net/stream.h"
 
-#define HOUSE_PEERS 64
+#define HOUSE_PEERS 128
 
 /* The far end of a connection of pgweir's. */
 struct peer {
@@ -23,6 +23,9 @@ struct peer {
 	bool ended;            /* the peer has closed */
 	int port;              /* of a server, or a cancel: its node's */
 };
+
+struct config;
+struct logger;
 
 struct house {
 	struct loop *loop;
@@ -40,6 +43,10 @@ struct house {
 
 /* Starts HOUSE under the configuration TEXT, whose databases have one host. */
 void house_start(struct house *house, const char *text);
+
+/* As house_start(), under CONFIG, which is referenced; LOGGER may be NULL. */
+void house_start_under(
+    struct house *house, struct config *config, struct logger *logger);
 void house_stop(struct house *house);
 
 /* Lets everything happen that can. */
