@@ -38,10 +38,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define ONE_HOST "[databases]\napp = host=/a port=1 user=u\n"
 #define THREE_HOSTS "[databases]\napp = host=/a,/b,/c port=1,2,3 user=u\n"
-#define REST                                               \
-	"log_disconnections = 0\nlog_connections = 0\n"    \
-	"ignore_startup_parameters = extra_float_digits\n" \
-	"parse_time_share = 100\n"
+#define REST                                                 \
+	"log_disconnections = 0\nlog_connections = 0\n"      \
+	"query_wait_timeout = 5\nclient_login_timeout = 4\n" \
+	"server_connect_timeout = 3\nparse_time_share = 100\n"
 
 static const char *const config_texts[] = {
     ONE_HOST
@@ -59,6 +59,7 @@ static const char *const config_texts[] = {
 static struct config *configs[CONFIGS];
 static struct logger *logger;
 static int log_fd = -1;
+static bool traces;
 
 struct actor {
 	struct peer *peer; /* NULL: nobody */
@@ -155,12 +156,33 @@ make_hostile(struct play *play, struct actor *server)
 	forget_marks(&server->unsent);
 }
 
+/* With RELAY_TRACE in the environment: what goes from WHO, by type letters. */
+static void
+trace(const char *who, long number, const struct buf *bytes, size_t from)
+{
+	struct frame frame;
+
+	if (!traces || from == bytes->length) {
+		return;
+	}
+	fprintf(stderr, "%s %ld:", who, number);
+	while (from < bytes->length &&
+	    frame_parse(buf_bytes(bytes) + from, bytes->length - from,
+	        FRAME_MAX_BODY, &frame) == FRAME_OK) {
+		fprintf(stderr, " %c(%u)", frame.type, frame.body_bytes);
+		from += frame_bytes(&frame);
+	}
+	fputc('\n', stderr);
+}
+
 /* The server takes up to COUNT messages and answers them. */
 static void
 answer(struct play *play, struct actor *server, int count)
 {
 	struct peer *peer = server->peer;
+	size_t before = server->unsent.length;
 
+	trace("to server", server - play->servers, &peer->from_us, 0);
 	buf_append(
 	    &server->asked, buf_bytes(&peer->from_us), peer->from_us.length);
 	buf_clear(&peer->from_us);
@@ -171,6 +193,7 @@ answer(struct play *play, struct actor *server, int count)
 	if (server->hostile) {
 		forget_marks(&server->unsent);
 	}
+	trace("server", server - play->servers, &server->unsent, before);
 	deliver(play, server);
 	if (server->echo.ended && server->unsent.length == 0 && !peer->ended) {
 		peer_end(&play->house, peer);
@@ -285,6 +308,8 @@ static const char *const requests[] = {
     "m", /* a long Bind */
     "B|E|S|P:select '~'|S",
     "P:select '~'|B|S|E|S",
+    "B|E|P:select '~'|B|E|S",
+    "H|B|E|S",
 };
 
 static void
@@ -737,7 +762,7 @@ static void
 house_operation(struct play *play, uint8_t which)
 {
 	static const int64_t times_us[] = {100 * 1000, 500 * 1000, 1000 * 1000,
-	    3500 * 1000, 11 * 1000 * 1000, 61 * 1000 * 1000};
+	    3500 * 1000, 5500 * 1000, 11 * 1000 * 1000};
 
 	switch (which % 8) {
 	case 6:
@@ -757,6 +782,11 @@ operate(struct play *play)
 {
 	uint8_t code = next_byte(play);
 
+	if (traces) {
+		fprintf(stderr, "operation %02x %02x %02x\n", code,
+		    play->left > 0 ? play->data[0] : 0,
+		    play->left > 1 ? play->data[1] : 0);
+	}
 	if (code < 0x80) {
 		client_operation(play, code & 7, code >> 3);
 	} else if (code < 0xf0) {
@@ -835,6 +865,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 
 	(void)argc;
 	(void)argv;
+	traces = getenv("RELAY_TRACE") != NULL;
 	log_fd = memfd_create("log", 0);
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", log_fd);
 	options.file = path;
