@@ -196,6 +196,24 @@ close_both(
 	return NEXT_STOP;
 }
 
+/* What we had sent ourselves, the BEGIN held back, has failed: what comes
+ * behind it must not run without it. The client gets the server's words. */
+static enum next
+own_refused(struct flow *flow, const struct frame *frame, const uint8_t *body)
+{
+	struct error_fields fields;
+	struct error err;
+
+	if (error_fields_parse(body, frame->body_bytes, &fields) == 0) {
+		error_fields_to_error(&fields, &err);
+	} else {
+		error_set(&err, SQLSTATE_PROTOCOL_VIOLATION,
+		    "malformed error message from the server");
+	}
+	server_close(flow->server, CLOSE_SERVER_UNCLEAN, &err);
+	return NEXT_STOP;
+}
+
 /* The batch is answered up to here. */
 static void
 end_batch(struct client *client, struct flow *flow)
@@ -238,13 +256,12 @@ take_whole(struct client *client, struct flow *flow, const struct frame *frame,
 		    frame->body_bytes == 1 ? (char)body[0] : 0;
 		break;
 	case MSG_ERROR_RESPONSE:
-		if (whose == ANSWERS_SWALLOW) {
-			return close_both(client, flow,
-			    "our own message was refused: type", frame->type);
-		}
 		if (client->replay.is_holding &&
 		    try_replay(client, flow, frame)) {
 			return NEXT_STOP;
+		}
+		if (whose == ANSWERS_SWALLOW) {
+			return own_refused(flow, frame, body);
 		}
 		note_error(client, body, frame->body_bytes);
 		break;
@@ -345,6 +362,10 @@ take_message(struct client *client, struct flow *flow)
 		return close_both(client, flow,
 		    "invalid length from the server: type",
 		    flow->bytes[flow->at]);
+	}
+	if (frame.type == MSG_READY_FOR_QUERY && frame.body_bytes != 1) {
+		return close_both(
+		    client, flow, "malformed message type", frame.type);
 	}
 	if (is_looked_into(&frame) && frame_bytes(&frame) > here &&
 	    frame_bytes(&frame) <= LOOK_MAX) {

@@ -14,7 +14,8 @@
 #include "proto/frame.h"
 #include "sql/effects.h"
 
-/* A longer message is not waited for, but relayed as it comes. */
+/* A longer message is not waited for, but relayed as it comes, when its first
+ * HEAD_BYTES are there: a header alone gets nobody a server. */
 #define WHOLE_MAX (HELD_MAX - 1)
 
 static bool
@@ -93,6 +94,9 @@ batch_find(const struct client *client, const uint8_t *at, size_t size,
 			if (position == 0 && (kind & FRAME_COPY) != 0) {
 				batch->bytes = frame_bytes(&frame);
 				return BATCH_NOTHING;
+			}
+			if (size - position < HEAD_BYTES) {
+				break;
 			}
 			return BATCH_CUT;
 		}

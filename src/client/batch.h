@@ -13,6 +13,9 @@
 struct batch;
 struct client;
 
+/* Of a message too long to be waited for, this much is: its names. */
+#define HEAD_BYTES ((size_t)8192)
+
 enum batch_end {
 	BATCH_WHOLE,     /* .bytes says where it ends */
 	BATCH_CUT,       /* by Flush, or too long to be held */

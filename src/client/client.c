@@ -173,6 +173,15 @@ end_link_if_idle(struct client *client)
 	}
 }
 
+/* Its server's last read was full: more may lie there, or nothing at all. */
+static bool
+has_unread_answer(const struct client *client)
+{
+	return client->state == CLIENT_ACTIVE && client->server->unread &&
+	    answers_is_settled(&client->server->answers) &&
+	    stream_pending(client->stream) == 0;
+}
+
 static void
 on_ready(struct ready *ready)
 {
@@ -183,8 +192,7 @@ on_ready(struct ready *ready)
 	}
 	link_restore(client);
 	take_held(client);
-	if (client->state == CLIENT_ACTIVE && client->server->unread &&
-	    answers_is_settled(&client->server->answers)) {
+	if (has_unread_answer(client)) {
 		answer_on_readable(client);
 		return;
 	}
@@ -253,7 +261,8 @@ on_drained(void *owner)
 {
 	struct client *client = owner;
 
-	if (client->state == CLIENT_CONSOLE && client->held.length > 0) {
+	if ((client->state == CLIENT_CONSOLE && client->held.length > 0) ||
+	    has_unread_answer(client)) {
 		loop_ready(client->set->loop, &client->ready);
 	}
 	client_update_interest(client);

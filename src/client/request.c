@@ -25,9 +25,6 @@
 #include "server/server_int.h"
 #include "sql/effects.h"
 
-/* Of a message too long to be waited for, this much is: its names. */
-#define HEAD_BYTES ((size_t)8192)
-
 /* A longer BEGIN is not held back. */
 #define BEGIN_MAX_BYTES ((size_t)4096)
 

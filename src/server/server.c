@@ -389,7 +389,8 @@ server_drain_on(struct server *server)
 	bool sent = true;
 
 	if (!answers_is_settled(&server->answers) || server->status == 0 ||
-	    server->cancels.count > 0) {
+	    server->cancels.count > 0 || server->partial.length > 0 ||
+	    server->skip_bytes > 0) {
 		return;
 	}
 	if (answers_needs_probe(&server->answers)) {

@@ -180,6 +180,14 @@ take_message(
 	assert(!"unreachable");
 }
 
+/* Which messages may come while nothing is owed. */
+static bool
+is_unasked(uint8_t type)
+{
+	return type == MSG_ERROR_RESPONSE || type == MSG_NOTICE_RESPONSE ||
+	    type == MSG_NOTIFICATION_RESPONSE || type == MSG_PARAMETER_STATUS;
+}
+
 /* Whether reading is still this file's business. */
 static bool
 is_own(const struct server *server)
@@ -231,6 +239,13 @@ take_messages(struct server *server, const uint8_t *at, size_t size)
 			close_out_of_step(server, at[used]);
 			break;
 		}
+		if ((frame.type == MSG_READY_FOR_QUERY &&
+		        frame.body_bytes != 1) ||
+		    (server->state == SERVER_IDLE && !is_unasked(frame.type))) {
+			/* Not one byte of it waits for the next client. */
+			close_out_of_step(server, frame.type);
+			break;
+		}
 		if (skip_long(server, &frame)) {
 			used += FRAME_HEADER_BYTES;
 			continue;
@@ -252,7 +267,7 @@ server_take_kept(struct server *server)
 	size_t size = server->partial.length, used;
 	uint8_t *scratch;
 
-	if (server->state == SERVER_DRAINING && size > 0) {
+	if (is_own(server) && size > 0) {
 		scratch = loop_scratch_take(loop, server);
 		memcpy(scratch, kept_bytes(&server->partial), size);
 		kept_fini(loop_blocks(loop), &server->partial);
