@@ -529,7 +529,8 @@ try_again(struct pool_slot *slot)
 	    (cluster_is_replica(pool->cluster, node) ||
 	        (!node->is_monitored && cluster_count(pool->cluster) > 1));
 
-	if (pool->options.split && !pool->set->paused && (is_unknown || has_failed)) {
+	if (pool->options.split && !pool->set->paused &&
+	    (is_unknown || has_failed)) {
 		(void)slot_open(slot);
 	}
 }
