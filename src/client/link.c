@@ -234,6 +234,10 @@ link_end_if_done(struct client *client)
 	if (!server_is_releasable(server)) {
 		return;
 	}
+	if (!client->on_replica && server_has_changed(server)) {
+		link_pin(client, "setting changed by a function");
+		return;
+	}
 	if (client->unnamed_open) {
 		link_pin(client, "unnamed statement");
 		return;
@@ -250,8 +254,9 @@ link_cut(struct client *client)
 		return;
 	}
 	client->server = NULL;
-	if (server_is_releasable(server) && client->pass_left == 0 &&
-	    client->answer_left == 0 && !client->unnamed_open) {
+	if (server_is_releasable(server) && !server_has_changed(server) &&
+	    client->pass_left == 0 && client->answer_left == 0 &&
+	    !client->unnamed_open) {
 		server_release(server);
 		return;
 	}

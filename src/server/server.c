@@ -15,6 +15,7 @@
 #include "auth/scram.h"
 #include "core/buf.h"
 #include "core/mem.h"
+#include "core/str.h"
 #include "net/address.h"
 #include "net/connector.h"
 #include "net/stream.h"
@@ -219,6 +220,7 @@ release_parts(struct server *server)
 	answers_fini(&server->answers);
 	kept_fini(blocks, &server->partial);
 	params_fini(&server->params);
+	params_fini(&server->before);
 	cancel_forget_server(&server->cancels);
 	if (server->key != NULL) {
 		mem_wipe(buf_bytes(server->key), server->key->length);
@@ -323,6 +325,20 @@ server_hold(
 }
 
 bool
+server_has_changed(const struct server *server)
+{
+	for (size_t i = 0; i < server->before.count; i++) {
+		const struct param *item = &server->before.items[i];
+
+		if (!str_equal(
+		        params_get(&server->params, item->name), item->value)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool
 server_is_releasable(const struct server *server)
 {
 	return server->state == SERVER_ACTIVE && server->applying == NULL &&
@@ -340,10 +356,11 @@ become_idle(struct server *server)
 
 	/* Whatever happens now, its login has not failed. */
 	server->is_settled_once = true;
-	if (server->pin != NULL) {
+	if (server->pin != NULL || server_has_changed(server)) {
 		server_close(server, CLOSE_SERVER_SESSION_OVER, NULL);
 		return;
 	}
+	params_fini(&server->before);
 	if (server->retire || slot->is_old) {
 		server_close(server, CLOSE_SERVER_OBSOLETE, NULL);
 		return;

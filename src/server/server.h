@@ -72,6 +72,10 @@ void server_hold(
 /* Whether the holder could give it back now for anybody else to use. */
 bool server_is_releasable(const struct server *server);
 
+/* Whether a setting that the server reports is not what it was when it was
+ * handed out: something its holder ran has changed it. */
+bool server_has_changed(const struct server *server);
+
 /* Gives a releasable server back to its pool, which may close it. */
 void server_release(struct server *server);
 

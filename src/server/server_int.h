@@ -46,6 +46,8 @@ struct server {
 	bool is_settled_once; /* has been idle: a loss is not a login failure */
 	const char *pin;      /* static; why it cannot go to anybody else */
 	struct params params; /* as the server reported them */
+	struct params before; /* what was reported of some of them before its
+	                         holder's requests changed that */
 	struct list cancels;  /* of struct cancel, under way for it */
 	uint64_t id;
 	uint32_t process_id; /* BackendKeyData; 0: none */

@@ -17,6 +17,17 @@
 #include "server/profile.h"
 #include "server/server_int.h"
 
+/* NAME is about to change under a holder: remembers what it was at first. */
+static void
+note_change(struct server *server, const char *name)
+{
+	const char *value = params_get(&server->params, name);
+
+	if (params_get(&server->before, name) == NULL) {
+		params_set(&server->before, name, value == NULL ? "" : value);
+	}
+}
+
 bool
 server_note_parameter(
     struct server *server, const uint8_t *body, size_t size, bool *hidden)
@@ -36,6 +47,11 @@ server_note_parameter(
 
 		node_report_hot_standby(server->slot->node,
 		    strcmp(value, "on") == 0, loop_now_us(pool->set->loop));
+	}
+	if (!*hidden &&
+	    ((server->state == SERVER_ACTIVE && server->applying == NULL) ||
+	        server->state == SERVER_DRAINING)) {
+		note_change(server, name);
 	}
 	params_set(&server->params, name, value);
 	return true;

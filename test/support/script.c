@@ -99,6 +99,9 @@ put_answer(struct buf *out, char type, const char *text)
 	case 'S':
 		msg_parameter_status(out, "TimeZone", "UTC");
 		return;
+	case 'Y':
+		msg_parameter_status(out, "client_encoding", text);
+		return;
 	case 'A':
 		ck_assert(msg_notification_response(out, 1, "a", "b"));
 		return;
