@@ -16,6 +16,21 @@
 #include "proto/msg.h"
 #include "server/server_int.h"
 
+static bool
+is_ascii(const uint8_t *at, size_t size)
+{
+	uint64_t all = 0, word;
+
+	for (; size >= sizeof(word); at += sizeof(word), size -= sizeof(word)) {
+		memcpy(&word, at, sizeof(word));
+		all |= word;
+	}
+	for (; size > 0; size--) {
+		all |= *at++;
+	}
+	return (all & UINT64_C(0x8080808080808080)) == 0;
+}
+
 /*
  * Whether a Parse of BODY is certain to do away with the unnamed statement
  * there was. A server drops that once it has read the message; before, it may
@@ -35,12 +50,7 @@ is_sure_parse(const uint8_t *body, size_t size)
 	if (left < 2 || left != 2 + 4 * ((size_t)stop[1] << 8 | stop[2])) {
 		return false;
 	}
-	for (const uint8_t *at = body + 1; at < stop; at++) {
-		if (*at >= 0x80) {
-			return false;
-		}
-	}
-	return true;
+	return is_ascii(body + 1, (size_t)(stop - body) - 1);
 }
 
 bool
