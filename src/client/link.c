@@ -192,7 +192,7 @@ end_link(struct client *client)
 	client->replay.attempts = 0;
 	kept_fini(client_blocks(client), &client->begin);
 	if (client->wrote) {
-		router_wrote(client->set->router, &client->route);
+		router_wrote(client->set->router, client->pool, &client->route);
 	}
 	client_set_state(client, CLIENT_IDLE);
 	server_release(server);

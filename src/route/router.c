@@ -122,10 +122,17 @@ router_learn_write(
 /* ---- the fence ----------------------------------------------------------- */
 
 void
-router_wrote(struct router *router, struct router_state *state)
+router_wrote(
+    struct router *router, const struct pool *pool, struct router_state *state)
 {
-	if (router->monitor != NULL) {
-		state->fence = monitor_last_question(router->monitor) + 1;
+	if (router->monitor == NULL || pool->cluster == NULL ||
+	    cluster_count(pool->cluster) < 2) {
+		return;
+	}
+	state->fence = monitor_last_question(router->monitor) + 1;
+	/* Who writes will read: the answers may be there by then. */
+	for (size_t i = 0; i < cluster_count(pool->cluster); i++) {
+		monitor_probe(router->monitor, cluster_node(pool->cluster, i));
 	}
 }
 

@@ -45,9 +45,10 @@ struct router_request {
 enum pool_class router_choose(struct router *router, struct pool *pool,
     struct router_state *state, const struct router_request *request);
 
-/* The client has got the answer to what may have been a write: what it reads
- * from now on on a replica must be as new. */
-void router_wrote(struct router *router, struct router_state *state);
+/* The client has got the answer to what may have been a write on POOL's
+ * primary: what it reads from now on on a replica must be as new. */
+void router_wrote(
+    struct router *router, const struct pool *pool, struct router_state *state);
 
 /* A replica refused SHAPE in a database of POOL: it goes to the primary from
  * now on. */

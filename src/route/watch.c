@@ -44,6 +44,15 @@
 /* Failures in a row before a node that does not answer counts as down. */
 #define FAILURES_TO_DOWN 2
 
+/*
+ * A probe is somebody waiting for a position. It is answered at once, but a
+ * node is not asked more often than this; and since what is waited for may need
+ * a moment to arrive, it is asked again after pauses that double up to the
+ * interval.
+ */
+#define PROBE_SPACING_US ((int64_t)5000)
+#define FIRST_EAGER_US ((int64_t)10000)
+
 /* Addresses of one name that are tried. */
 #define ADDRESSES_MAX 8
 
@@ -77,6 +86,8 @@ struct watch {
 	unsigned failures; /* in a row */
 	int64_t pause_us;  /* the last one; 0: none yet */
 	int64_t tried_us;  /* loop time of the last attempt to connect */
+	int64_t asked_us;  /* loop time of the last question */
+	int64_t eager_us;  /* after a probe: until the next question; else 0 */
 	char complaint[6]; /* SQLSTATE of a refusal already logged */
 };
 
@@ -209,6 +220,20 @@ on_row(void *context, const struct control_row *row)
 }
 
 /* The answer is there: hands it to the node and rests. */
+/* How long to rest before the next question. */
+static int64_t
+next_pause(struct watch *watch)
+{
+	int64_t interval_us = watch->shared->options.interval_us;
+	int64_t eager_us = watch->eager_us;
+
+	if (watch->is_wanted) {
+		return PROBE_SPACING_US;
+	}
+	watch->eager_us = eager_us * 2 < interval_us ? eager_us * 2 : 0;
+	return eager_us > 0 && eager_us < interval_us ? eager_us : interval_us;
+}
+
 static void
 take_answer(struct watch *watch)
 {
@@ -217,13 +242,10 @@ take_answer(struct watch *watch)
 	watch->complaint[0] = '\0';
 	watch->report.question = watch->number;
 	watch->state = WATCH_RESTING;
-	timer_start(&watch->timer, watch->shared->loop,
-	    watch->shared->options.interval_us, 0, on_interval_over);
+	timer_start(&watch->timer, watch->shared->loop, next_pause(watch), 0,
+	    on_interval_over);
 	node_report_answer(
 	    watch->node, &watch->report, loop_now_us(watch->shared->loop));
-	if (watch->is_wanted) {
-		ask(watch);
-	}
 }
 
 /* The server refuses the question; perhaps it can answer a weaker one. */
@@ -297,6 +319,7 @@ ask(struct watch *watch)
 	watch->is_wanted = false;
 	watch->has_report = false;
 	watch->number = ++watch->shared->last_question;
+	watch->asked_us = loop_now_us(watch->shared->loop);
 	if (control_ask(watch->control, &question) != 0) {
 		/* It is closed, and on_lost() is about to say why. */
 		return;
@@ -466,6 +489,23 @@ hurry(struct watch *watch)
 	    on_pause_over);
 }
 
+/* Asks now, or as soon as the spacing allows. */
+static void
+ask_soon(struct watch *watch)
+{
+	struct loop *loop = watch->shared->loop;
+	int64_t due_us = watch->asked_us + PROBE_SPACING_US;
+
+	watch->eager_us = FIRST_EAGER_US;
+	if (loop_now_us(loop) >= due_us) {
+		ask(watch);
+	} else if (!watch->is_wanted) {
+		watch->is_wanted = true;
+		timer_start(&watch->timer, loop, due_us - loop_now_us(loop), 0,
+		    on_interval_over);
+	}
+}
+
 void
 watch_probe(struct watch *watch)
 {
@@ -474,10 +514,11 @@ watch_probe(struct watch *watch)
 		hurry(watch);
 		break;
 	case WATCH_RESTING:
-		ask(watch);
+		ask_soon(watch);
 		break;
 	case WATCH_ASKING:
 		watch->is_wanted = true;
+		watch->eager_us = FIRST_EAGER_US;
 		break;
 	case WATCH_RESOLVING:
 	case WATCH_CONNECTING:

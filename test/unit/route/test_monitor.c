@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "core/buf.h"
+#include "core/clock.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "net/loop.h"
@@ -414,23 +415,37 @@ START_TEST(monitor_numbers_questions_as_they_are_asked)
 	ck_assert_uint_eq(asked, 2);
 	ck_assert_uint_ne(
 	    nodes[0]->position_question, nodes[1]->position_question);
+	run_for(10 * MS); /* a node is not asked more often than every 5 ms */
 	monitor_probe(monitor, nodes[1]);
 	ck_assert_uint_eq(monitor_last_question(monitor), 3);
 	RUN_UNTIL(nodes[1]->position_question == 3);
 }
 END_TEST
 
-START_TEST(monitor_probes_at_once_and_once_more_if_asked_meanwhile)
+START_TEST(monitor_probes_are_spaced_and_asked_again_ever_more_slowly)
 {
+	int64_t start_us, most;
+	int after_first;
+
 	set_interval(LONG);
 	watch_both();
 	for (int i = 0; i < 100; i++) {
 		monitor_probe(monitor, nodes[0]);
 	}
-	RUN_UNTIL(peers[0].questions == 3);
-	run_for(30 * MS);
-	ck_assert_int_eq(peers[0].questions, 3);
+	/* After 5, 10, 20, 40 and 80 ms, then 160. */
+	run_for(200 * MS);
+	ck_assert_int_ge(peers[0].questions, 3);
+	ck_assert_int_le(peers[0].questions, 7);
 	ck_assert_int_eq(peers[0].logins, 1);
+	after_first = peers[0].questions;
+	start_us = clock_monotonic_us();
+	for (int i = 0; i < 100; i++) {
+		monitor_probe(monitor, nodes[0]);
+		run_for(1 * MS);
+	}
+	ck_assert_int_gt(peers[0].questions, after_first);
+	most = (clock_monotonic_us() - start_us) / (5 * MS) + 2;
+	ck_assert_int_le(peers[0].questions - after_first, most);
 }
 END_TEST
 
@@ -680,7 +695,7 @@ main(void)
 	tcase_add_test(find, monitor_follows_a_promotion);
 	tcase_add_test(find, monitor_numbers_questions_as_they_are_asked);
 	tcase_add_test(
-	    find, monitor_probes_at_once_and_once_more_if_asked_meanwhile);
+	    find, monitor_probes_are_spaced_and_asked_again_ever_more_slowly);
 	tcase_add_test(find, monitor_asks_a_node_of_two_clusters_once);
 	tcase_add_test(find, monitor_goes_on_by_the_login_of_another_cluster);
 	tcase_add_test(find, monitor_leaves_a_node_that_stands_alone);
