@@ -153,10 +153,11 @@ load(const struct arguments *args)
 	return config;
 }
 
-/* Becomes the process that is to run: log and pid file, user, background. */
+/* Becomes the process that is to run: log and pid file, user, background; in
+ * the background, *READY is for process_ready(). */
 static int
 settle(struct arguments *args, struct logger *logger,
-    const struct config *config, int *pid_fd, struct error *err)
+    const struct config *config, int *pid_fd, int *ready, struct error *err)
 {
 	const struct settings *settings = config_settings(config);
 	const char *user = args->user != NULL ? args->user : settings->user;
@@ -184,7 +185,7 @@ settle(struct arguments *args, struct logger *logger,
 	if (process_drop_root(user, err) != 0) {
 		return -1;
 	}
-	if (args->daemonise && process_daemonise(err) != 0) {
+	if (args->daemonise && process_daemonise(ready, err) != 0) {
 		return -1;
 	}
 	return *pid_fd < 0 ? 0 : process_write_pid(*pid_fd, err);
@@ -196,10 +197,10 @@ run(struct arguments *args, struct config *config)
 	struct logger *logger = logger_new();
 	struct log_source log = {.logger = logger};
 	struct instance *instance = NULL;
-	int pid_fd = -1, status = EXIT_FAILURE;
+	int pid_fd = -1, ready = -1, status = EXIT_FAILURE;
 	struct error err;
 
-	if (settle(args, logger, config, &pid_fd, &err) != 0) {
+	if (settle(args, logger, config, &pid_fd, &ready, &err) != 0) {
 		print_error(&err);
 		goto out;
 	}
@@ -209,8 +210,12 @@ run(struct arguments *args, struct config *config)
 	if (instance == NULL || instance_listen(instance, &err) != 0) {
 		log_fatal(&log, "%s%s%s", err.text,
 		    err.hint[0] == '\0' ? "" : ": ", err.hint);
+		if (args->options.is_quiet) {
+			print_error(&err); /* the log does not go there */
+		}
 		goto out;
 	}
+	process_ready(&ready);
 	instance_run(instance);
 	status = EXIT_SUCCESS;
 out:

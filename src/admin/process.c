@@ -64,30 +64,52 @@ process_give_file(const char *path, const char *user)
 	(void)!chown(path, entry->pw_uid, entry->pw_gid);
 }
 
-int
-process_daemonise(struct error *err)
+/* What was started from a shell waits here for the daemon's word. */
+static void
+wait_for_daemon(int from_daemon)
 {
-	int null_fd;
-	pid_t child = fork();
+	char byte;
+	ssize_t got;
 
-	if (child < 0) {
+	do {
+		got = read(from_daemon, &byte, 1);
+	} while (got < 0 && errno == EINTR);
+	_exit(got == 1 ? 0 : 1);
+}
+
+int
+process_daemonise(int *ready, struct error *err)
+{
+	int ends[2] = {-1, -1};
+	pid_t child;
+
+	if (pipe2(ends, O_CLOEXEC) != 0 || (child = fork()) < 0) {
 		error_set_errno(err, "could not go to the background");
 		return -1;
 	}
 	if (child > 0) {
-		_exit(0);
+		(void)close(ends[1]);
+		wait_for_daemon(ends[0]);
 	}
-	if (setsid() < 0) {
+	(void)close(ends[0]);
+	if (setsid() < 0 || (child = fork()) < 0) {
 		error_set_errno(err, "could not leave the terminal");
 		return -1;
 	}
-	child = fork();
-	if (child < 0) {
-		error_set_errno(err, "could not go to the background");
-		return -1;
-	}
 	if (child > 0) {
-		_exit(0);
+		_exit(0); /* the daemon holds the other end of the pipe */
+	}
+	*ready = ends[1];
+	return 0;
+}
+
+void
+process_ready(int *ready)
+{
+	int null_fd;
+
+	if (*ready < 0) {
+		return;
 	}
 	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null_fd >= 0) {
@@ -98,7 +120,10 @@ process_daemonise(struct error *err)
 			(void)close(null_fd);
 		}
 	}
-	return 0;
+	/* Who waits may have been killed; that is no concern of ours. */
+	(void)!write(*ready, "1", 1);
+	(void)close(*ready);
+	*ready = -1;
 }
 
 int

@@ -17,8 +17,17 @@ int process_drop_root(const char *user, struct error *err)
  * and the process must open again later. */
 void process_give_file(const char *path, const char *user);
 
-/* Goes to the background, away from the terminal. -1 and ERR. */
-int process_daemonise(struct error *err) __attribute__((warn_unused_result));
+/*
+ * Goes to the background. The process that was started waits and ends with
+ * status 0 when process_ready() is called with *READY, with 1 if that never
+ * comes; until then standard error is kept for what goes wrong. -1 and ERR.
+ */
+int process_daemonise(int *ready, struct error *err)
+    __attribute__((warn_unused_result));
+
+/* Everything is open: lets the terminal go and closes *READY, which is then
+ * -1. Nothing happens if it is -1. */
+void process_ready(int *ready);
 
 /* Opens and locks the pid file at PATH; *FD is then the caller's. -1 and ERR,
  * when another process holds it for instance. */
