@@ -292,7 +292,9 @@ come_in_to_console(struct client *client)
 	    pools_profile(client->set->pools, &client->login->startup.settings);
 	client_set_state(client, CLIENT_CONSOLE);
 	login_free(&client->login);
-	log_info(&client->log, "console login");
+	if (settings->log_connections) {
+		log_info(&client->log, "console login");
+	}
 	put_welcome(client, &params);
 	params_fini(&params);
 	buf_fini(&version);

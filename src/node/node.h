@@ -33,7 +33,7 @@ struct node_counters {
 	uint64_t transactions; /* all that were sent there */
 	uint64_t reads;
 	uint64_t writes;
-	uint64_t replays; /* that began elsewhere and were repeated here */
+	uint64_t replays; /* refused here, and repeated elsewhere */
 };
 
 /*
