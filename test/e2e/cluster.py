@@ -246,9 +246,14 @@ class Cluster:
         replica.start()
 
     def catch_up(self, deadline=20):
-        """Waits until every running replica has replayed what the primary has
-        written so far."""
-        position = self.primary.ask("select pg_current_wal_lsn()::text")
+        """Waits until every running replica has replayed all that was committed
+        on the primary so far. With synchronous_commit off that is not yet
+        written when the commit returns: a commit with it writes it all."""
+        with self.primary.connect() as conn:
+            conn.execute("set synchronous_commit = on")
+            conn.execute("select pg_logical_emit_message(true, 'catch up', '')")
+            position = conn.execute(
+                "select pg_current_wal_flush_lsn()::text").fetchone()[0]
         for replica in self.replicas:
             if replica.proc is None:
                 continue
