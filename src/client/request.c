@@ -2,391 +2,30 @@
  * request.c - from the client to its server: the way of a request.
  *
  * Without a server, a batch is looked at whole and decides where it goes. With
- * one, messages are counted and passed on as they lie in the buffer; only
- * texts, and what touches the unnamed statement, are looked into, and only
- * until the client keeps its server anyway.
+ * one, messages pass as they come (pass.c); to a replica, whole batches only,
+ * which can be sent again elsewhere.
  */
 #include "client/request.h"
 
 #include <assert.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "client/batch.h"
 #include "client/client_int.h"
 #include "conf/config.h"
 #include "core/buf.h"
-#include "core/error.h"
-#include "core/mem.h"
 #include "net/stream.h"
 #include "proto/frame.h"
 #include "proto/msg.h"
 #include "server/pool_int.h"
 #include "server/server_int.h"
-#include "sql/effects.h"
 
 /* A longer BEGIN is not held back. */
 #define BEGIN_MAX_BYTES ((size_t)4096)
-
-static void
-violation(struct client *client, const char *what, uint8_t type)
-{
-	struct error err;
-
-	error_set(&err, SQLSTATE_PROTOCOL_VIOLATION, "%s 0x%02X", what, type);
-	client_close(client, CLOSE_CLIENT_VIOLATION, &err);
-}
 
 static bool
 is_transaction_mode(const struct client *client)
 {
 	return client->pool->options.mode != POOL_MODE_SESSION;
-}
-
-static bool
-send_to_server(struct client *client, const uint8_t *bytes, size_t size)
-{
-	if (size == 0) {
-		return client->server != NULL;
-	}
-	if (!answers_is_settled(&client->server->answers)) {
-		client->server->status = 0; /* data of a failed copy leave it */
-	}
-	return server_write(client->server, bytes, size);
-}
-
-/* ---- looking into messages ----------------------------------------------- */
-
-static void
-judge_parse(struct client *client, const uint8_t *body, size_t size)
-{
-	size_t length, name_length;
-	const char *text =
-	    batch_text(MSG_PARSE, body, size, &length, &name_length);
-	const char *reason;
-
-	if (text == NULL) {
-		return; /* the server will say so */
-	}
-	if ((reason = batch_judge_text(client, text, length)) != NULL) {
-		link_pin(client, reason);
-	}
-	if (name_length > 0) {
-		link_pin(client, "prepared statement");
-	} else {
-		client->unnamed_open = true;
-	}
-}
-
-static void
-judge_query(struct client *client, const uint8_t *body, size_t size)
-{
-	size_t length, ignored;
-	const char *text = batch_text(MSG_QUERY, body, size, &length, &ignored);
-	const char *reason;
-
-	client->unnamed_open = false;
-	if (text != NULL &&
-	    (reason = batch_judge_text(client, text, length)) != NULL) {
-		link_pin(client, reason);
-	}
-}
-
-/* A Bind of the unnamed statement is what that was parsed for. */
-static void
-judge_bind(struct client *client, const uint8_t *body, size_t size)
-{
-	const uint8_t *stop = size == 0 ? NULL : memchr(body, 0, size);
-
-	if (stop != NULL && stop + 1 < body + size && stop[1] == '\0') {
-		client->unnamed_open = false;
-	}
-}
-
-/* A message on its way to a server; SIZE bytes of its BODY are here. */
-static void
-judge(struct client *client, const struct frame *frame, const uint8_t *body,
-    size_t size)
-{
-	switch (frame->type) {
-	case MSG_PARSE:
-		judge_parse(client, body, size);
-		return;
-	case MSG_QUERY:
-		judge_query(client, body, size);
-		return;
-	case MSG_BIND:
-		judge_bind(client, body, size);
-		return;
-	case MSG_FUNCTION_CALL:
-		link_pin(client, "function call");
-		return;
-	default:
-		return;
-	}
-}
-
-/* ---- long texts, as they pass -------------------------------------------- */
-
-static void
-scan_end(struct client *client)
-{
-	uint32_t effects = effect_scan_finish(client->scan);
-
-	free(client->scan);
-	client->scan = NULL;
-	if (effects != EFFECT_NONE) {
-		link_pin(client, sql_effect_name(effects));
-	}
-}
-
-/* Feeds the scan up to the text's end; what follows are types. */
-static void
-scan_feed(struct client *client, const uint8_t *bytes, size_t size)
-{
-	const uint8_t *end;
-
-	if (client->scan == NULL) {
-		return;
-	}
-	end = memchr(bytes, 0, size);
-	if (end == NULL) {
-		effect_scan_feed(client->scan, (const char *)bytes, size);
-		return;
-	}
-	effect_scan_feed(
-	    client->scan, (const char *)bytes, (size_t)(end - bytes));
-	scan_end(client);
-}
-
-/* A Query or Parse too long to be held; SIZE bytes of its BODY are here. */
-static void
-scan_begin(struct client *client, const struct frame *frame,
-    const uint8_t *body, size_t size)
-{
-	const uint8_t *text = body;
-
-	if (client->unsafe_encoding) {
-		link_pin(client, "text in an encoding that is not read");
-		return;
-	}
-	if (frame->type == MSG_PARSE) {
-		const uint8_t *stop = memchr(body, 0, size);
-
-		if (stop == NULL || stop != body) {
-			link_pin(client, "prepared statement");
-			return;
-		}
-		text = stop + 1;
-		client->unnamed_open = true;
-	} else {
-		client->unnamed_open = false;
-	}
-	client->scan = mem_alloc(sizeof(*client->scan));
-	effect_scan_init(client->scan, client->std_strings);
-	scan_feed(client, text, size - (size_t)(text - body));
-}
-
-/* ---- passing on ---------------------------------------------------------- */
-
-/* A run of bytes on its way: those from START to AT leave together. */
-struct run {
-	const uint8_t *bytes;
-	size_t size;
-	size_t start;
-	size_t at;
-	bool judged; /* the texts have been looked at already */
-};
-
-/* Sends what is due and leaves out the next SKIPPED bytes. */
-static bool
-run_cut(struct client *client, struct run *run, size_t skipped)
-{
-	bool ok = send_to_server(
-	    client, run->bytes + run->start, run->at - run->start);
-
-	run->at += skipped;
-	run->start = run->at;
-	return ok;
-}
-
-/* The rest of a message whose beginning has been dealt with. */
-static bool
-pass_rest(struct client *client, struct run *run)
-{
-	size_t here = run->size - run->at;
-	size_t n = here < client->pass_left ? here : client->pass_left;
-
-	client->pass_left -= (uint32_t)n;
-	if (client->drops_rest) {
-		client->drops_rest = client->pass_left > 0;
-		return run_cut(client, run, n);
-	}
-	scan_feed(client, run->bytes + run->at, n);
-	run->at += n;
-	if (client->pass_left == 0 && client->scan != NULL) {
-		scan_end(client); /* no NUL: the server will complain */
-	}
-	return true;
-}
-
-/* Whether enough of FRAME is here to go on with it. */
-static bool
-is_enough(const struct client *client, const struct run *run,
-    const struct frame *frame)
-{
-	size_t here = run->size - run->at;
-
-	if (frame_bytes(frame) <= here) {
-		return true;
-	}
-	if (client->pin != NULL || run->judged) {
-		return true;
-	}
-	switch (frame->type) {
-	case MSG_QUERY:
-	case MSG_PARSE:
-	case MSG_BIND:
-		return frame_bytes(frame) >= HELD_MAX && here >= HEAD_BYTES;
-	default:
-		return true;
-	}
-}
-
-static void
-look_into(
-    struct client *client, const struct run *run, const struct frame *frame)
-{
-	const uint8_t *body = run->bytes + run->at + FRAME_HEADER_BYTES;
-	size_t here = run->size - run->at - FRAME_HEADER_BYTES;
-	bool is_text = frame->type == MSG_QUERY || frame->type == MSG_PARSE;
-
-	if (!client->on_replica && frame->type != MSG_SYNC) {
-		client->wrote = client->wrote || !run->judged;
-	}
-	if (client->pin != NULL || run->judged) {
-		return;
-	}
-	if (here < frame->body_bytes && is_text) {
-		scan_begin(client, frame, body, here);
-		return;
-	}
-	judge(client, frame, body,
-	    here < frame->body_bytes ? here : frame->body_bytes);
-}
-
-/* Passes the message at the run's position on. False: stop here. */
-static bool
-pass_message(struct client *client, struct run *run, const struct frame *frame)
-{
-	const uint8_t *body = run->bytes + run->at + FRAME_HEADER_BYTES;
-	size_t here = run->size - run->at;
-	size_t n = here < frame_bytes(frame) ? here : frame_bytes(frame);
-
-	if (unnamed_may_be_met(
-	        client, frame, body, here - FRAME_HEADER_BYTES) &&
-	    (!run_cut(client, run, 0) || !unnamed_close(client))) {
-		return false;
-	}
-	switch (answers_sent(&client->server->answers, frame->type, false)) {
-	case ANSWERS_FORWARD:
-		if (frame->type == MSG_PARSE) {
-			unnamed_note(client, body, here - FRAME_HEADER_BYTES);
-		}
-		look_into(client, run, frame);
-		run->at += n;
-		client->pass_left = (uint32_t)(frame_bytes(frame) - n);
-		client->drops_rest = false;
-		return true;
-	case ANSWERS_DROP:
-		client->pass_left = (uint32_t)(frame_bytes(frame) - n);
-		client->drops_rest = client->pass_left > 0;
-		return run_cut(client, run, n);
-	case ANSWERS_VIOLATION:
-		violation(client,
-		    "unexpected message during COPY from stdin: type",
-		    frame->type);
-		return false;
-	}
-	assert(!"unreachable");
-	return false;
-}
-
-/* Whether the message at the run's position may go on now. False: stop. */
-static bool
-next_message(struct client *client, struct run *run, struct frame *frame)
-{
-	const struct settings *settings = config_settings(client->set->config);
-	enum frame_result result = frame_parse(
-	    run->bytes + run->at, run->size - run->at, FRAME_MAX_BODY, frame);
-	unsigned kind;
-
-	if (result == FRAME_PARTIAL) {
-		return false;
-	}
-	if (result == FRAME_BAD) {
-		violation(client, "invalid length of message type",
-		    run->bytes[run->at]);
-		return false;
-	}
-	kind = client_frame_kind(frame->type);
-	if (kind == 0) {
-		violation(client, "invalid message type", frame->type);
-		return false;
-	}
-	if (((kind & FRAME_SMALL) != 0 &&
-	        frame->body_bytes > FRAME_SMALL_BODY) ||
-	    frame->body_bytes > settings->max_packet_size) {
-		violation(client, "too long a message of type", frame->type);
-		return false;
-	}
-	return is_enough(client, run, frame) &&
-	    answers_has_room(&client->server->answers);
-}
-
-/* Terminate: what was asked before is answered first, as a server would. */
-static void
-take_leave(struct client *client)
-{
-	client->is_leaving = true;
-	if (client_is_open(client) && client->server != NULL &&
-	    client->server->answers.count == 0) {
-		client_close(client, CLOSE_CLIENT_TERMINATED, NULL);
-	}
-}
-
-/* Passes on messages from SIZE BYTES; returns how many were used. JUDGED: the
- * batch they are has been looked at. May close CLIENT. */
-static size_t
-pass_messages(
-    struct client *client, const uint8_t *bytes, size_t size, bool judged)
-{
-	struct run run = {.bytes = bytes, .size = size, .judged = judged};
-	struct frame frame;
-
-	while (run.at < run.size) {
-		if (client->pass_left > 0) {
-			if (!pass_rest(client, &run)) {
-				break;
-			}
-			continue;
-		}
-		if (!next_message(client, &run, &frame)) {
-			break;
-		}
-		if (frame.type == MSG_TERMINATE) {
-			(void)run_cut(client, &run, 0);
-			take_leave(client);
-			return run.at;
-		}
-		if (!pass_message(client, &run, &frame)) {
-			break;
-		}
-	}
-	if (client->state == CLIENT_ACTIVE && client->server != NULL) {
-		(void)run_cut(client, &run, 0);
-	}
-	return run.at;
 }
 
 /* ---- a judged batch ------------------------------------------------------ */
@@ -424,7 +63,7 @@ send_replayable(struct client *client, const uint8_t *bytes)
 		}
 		position += frame_bytes(&frame);
 	}
-	(void)send_to_server(client, bytes, size);
+	(void)pass_bytes(client, bytes, size);
 }
 
 /* Sends .batch, which BYTES begin with, to the server the client has got. */
@@ -581,7 +220,7 @@ take_idle(struct client *client, const uint8_t *at, size_t size)
 		client_close(client, CLOSE_CLIENT_TERMINATED, NULL);
 		return 0;
 	case BATCH_BAD:
-		violation(client, "invalid message type or length: type",
+		pass_violation(client, "invalid message type or length: type",
 		    at[scanned]);
 		return 0;
 	}
@@ -642,10 +281,10 @@ take_on_replica(struct client *client, const uint8_t *at, size_t size)
 	case BATCH_NOTHING:
 		return drop_bytes(client, size, batch.bytes);
 	case BATCH_TERMINATE:
-		take_leave(client);
+		pass_leave(client);
 		return 0;
 	case BATCH_BAD:
-		violation(client, "invalid message type or length: type",
+		pass_violation(client, "invalid message type or length: type",
 		    at[scanned]);
 		return 0;
 	}

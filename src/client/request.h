@@ -22,6 +22,24 @@ void begin_hold(struct client *client, const uint8_t *at, size_t size);
  * to nobody. False when the client was closed over it. */
 bool begin_send(struct client *client);
 
+/* ---- pass.c -------------------------------------------------------------- */
+
+/* Passes on messages from SIZE BYTES; returns how many were used. JUDGED: the
+ * batch they are has been looked at. May close CLIENT. */
+size_t pass_messages(
+    struct client *client, const uint8_t *bytes, size_t size, bool judged);
+
+/* Sends SIZE bytes to the client's server; false when that was lost, and
+ * perhaps the client with it. */
+bool pass_bytes(struct client *client, const uint8_t *bytes, size_t size);
+
+/* Terminate was read: what was asked before is answered first, as a server
+ * would. May close CLIENT. */
+void pass_leave(struct client *client);
+
+/* Closes CLIENT for a message of TYPE; WHAT says what is wrong with it. */
+void pass_violation(struct client *client, const char *what, uint8_t type);
+
 /* ---- unnamed.c ----------------------------------------------------------- */
 
 /* Whether the batch that FIRST begins, of whose BODY some bytes are here, might
