@@ -99,23 +99,6 @@ on_node_doubt(void *context, struct node *node)
 	monitor_probe(instance->monitor, node);
 }
 
-static struct cluster *
-make_cluster(struct instance *instance, const struct database_conf *entry)
-{
-	struct cluster_host *hosts =
-	    mem_zalloc(entry->host_count * sizeof(*hosts));
-	struct cluster *cluster;
-
-	for (size_t i = 0; i < entry->host_count; i++) {
-		hosts[i].host = entry->hosts[i].name;
-		hosts[i].port = entry->hosts[i].port;
-		hosts[i].weight = entry->hosts[i].weight;
-	}
-	cluster = cluster_new(instance->nodes, hosts, entry->host_count);
-	free(hosts);
-	return cluster;
-}
-
 static void
 unwatch_all(struct instance *instance, struct list *watched)
 {
@@ -144,7 +127,7 @@ watch_all(struct instance *instance)
 		struct watched *item;
 
 		item = mem_zalloc(sizeof(*item));
-		item->cluster = make_cluster(instance, entry);
+		item->cluster = cluster_of(instance->nodes, entry);
 		list_append(&instance->watched, &item->link);
 		watch(instance, entry, item->cluster,
 		    database_conf_dbname(entry, "postgres"));
@@ -191,19 +174,6 @@ log_problems(struct instance *instance, const struct problems *problems)
 	buf_fini(&line);
 }
 
-static struct socket_options
-socket_settings(const struct settings *settings)
-{
-	return (struct socket_options){
-	    .keepalive = settings->tcp_keepalive,
-	    .keep_idle_s = settings->tcp_keepidle,
-	    .keep_interval_s = settings->tcp_keepintvl,
-	    .keep_count = settings->tcp_keepcnt,
-	    .user_timeout_ms = settings->tcp_user_timeout,
-	    .buffer_bytes = settings->tcp_socket_buffer,
-	};
-}
-
 static void
 configure_monitor(struct instance *instance)
 {
@@ -219,7 +189,7 @@ static void
 adopt(struct instance *instance, struct config *config)
 {
 	const struct settings *settings = config_settings(config);
-	struct socket_options sockets = socket_settings(settings);
+	struct socket_options sockets = socket_options_of(settings);
 	struct config *old = instance->config;
 
 	instance->config = config;
@@ -310,7 +280,7 @@ instance_listen(struct instance *instance, struct error *err)
 	    .port = (uint16_t)settings->listen_port,
 	    .options =
 	        {
-	            .socket = socket_settings(settings),
+	            .socket = socket_options_of(settings),
 	            .backlog = settings->listen_backlog,
 	            .defer_accept_s = settings->tcp_defer_accept ? 45 : 0,
 	            .reuse_port = settings->so_reuseport,

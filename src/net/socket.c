@@ -6,6 +6,21 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "conf/settings.h"
+
+struct socket_options
+socket_options_of(const struct settings *settings)
+{
+	return (struct socket_options){
+	    .keepalive = settings->tcp_keepalive,
+	    .keep_idle_s = settings->tcp_keepidle,
+	    .keep_interval_s = settings->tcp_keepintvl,
+	    .keep_count = settings->tcp_keepcnt,
+	    .user_timeout_ms = settings->tcp_user_timeout,
+	    .buffer_bytes = settings->tcp_socket_buffer,
+	};
+}
+
 int
 socket_open(int family)
 {

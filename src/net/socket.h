@@ -14,6 +14,11 @@ struct socket_options {
 	int buffer_bytes;    /* of each direction */
 };
 
+struct settings;
+
+/* What SETTINGS say about sockets. */
+struct socket_options socket_options_of(const struct settings *settings);
+
 /* Returns a non-blocking socket closed on exec; -1 and errno. */
 int socket_open(int family);
 

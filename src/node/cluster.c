@@ -17,6 +17,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "conf/database.h"
 #include "core/mem.h"
 #include "node/node.h"
 
@@ -260,6 +261,23 @@ cluster_new(
 	}
 	/* The nodes may be known already from another database. */
 	decide(cluster);
+	return cluster;
+}
+
+struct cluster *
+cluster_of(struct node_set *set, const struct database_conf *entry)
+{
+	struct cluster_host *hosts =
+	    mem_zalloc(entry->host_count * sizeof(*hosts));
+	struct cluster *cluster;
+
+	for (size_t i = 0; i < entry->host_count; i++) {
+		hosts[i].host = entry->hosts[i].name;
+		hosts[i].port = entry->hosts[i].port;
+		hosts[i].weight = entry->hosts[i].weight;
+	}
+	cluster = cluster_new(set, hosts, entry->host_count);
+	free(hosts);
 	return cluster;
 }
 

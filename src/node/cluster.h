@@ -9,6 +9,7 @@
 #include "core/list.h"
 
 struct cluster;
+struct database_conf;
 struct node;
 struct node_set;
 
@@ -23,6 +24,10 @@ struct cluster_host {
  * twice counts once. Its nodes are taken from SET, which must outlive it. */
 struct cluster *cluster_new(
     struct node_set *set, const struct cluster_host *hosts, size_t count);
+
+/* As cluster_new(), of the hosts of a [databases] ENTRY. */
+struct cluster *cluster_of(
+    struct node_set *set, const struct database_conf *entry);
 
 /* Gives the nodes back, frees *CLUSTER and sets it to NULL. NULL is accepted.
  * Not from an observer. */

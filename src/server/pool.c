@@ -44,14 +44,7 @@ pool_options_read(const struct config *config,
 	options->round_robin = settings->server_round_robin;
 	options->split = settings->read_write_split &&
 	    options->mode == POOL_MODE_TRANSACTION;
-	options->socket = (struct socket_options){
-	    .keepalive = settings->tcp_keepalive,
-	    .keep_idle_s = settings->tcp_keepidle,
-	    .keep_interval_s = settings->tcp_keepintvl,
-	    .keep_count = settings->tcp_keepcnt,
-	    .user_timeout_ms = settings->tcp_user_timeout,
-	    .buffer_bytes = settings->tcp_socket_buffer,
-	};
+	options->socket = socket_options_of(settings);
 }
 
 /* The secret pgweir logs in with; NULL when none is known. */
@@ -111,17 +104,7 @@ on_cluster_event(struct cluster_observer *observer, struct cluster *cluster,
 static void
 make_cluster(struct pool *pool)
 {
-	const struct database_conf *entry = pool->conf;
-	struct cluster_host *hosts =
-	    mem_zalloc(entry->host_count * sizeof(*hosts));
-
-	for (size_t i = 0; i < entry->host_count; i++) {
-		hosts[i].host = entry->hosts[i].name;
-		hosts[i].port = entry->hosts[i].port;
-		hosts[i].weight = entry->hosts[i].weight;
-	}
-	pool->cluster = cluster_new(pool->set->nodes, hosts, entry->host_count);
-	free(hosts);
+	pool->cluster = cluster_of(pool->set->nodes, pool->conf);
 	for (size_t i = 0; i < cluster_count(pool->cluster); i++) {
 		struct pool_slot *slot = mem_zalloc(sizeof(*slot));
 		const struct node *node = cluster_node(pool->cluster, i);
