@@ -266,7 +266,10 @@ link_cut(struct client *client)
 		return;
 	}
 	if (client->is_leaving && server->applying == NULL) {
-		server_abandon(server); /* what was asked for is done */
+		/* What was asked for is done; its answer, from where the
+		 * client has it, concerns nobody. */
+		server->skip_bytes = client->answer_left;
+		server_abandon(server);
 		return;
 	}
 	if (server->answers.count > 0) {

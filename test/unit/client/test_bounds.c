@@ -109,6 +109,34 @@ START_TEST(relay_hands_on_no_server_in_the_midst_of_a_notice)
 }
 END_TEST
 
+START_TEST(relay_drains_a_server_from_the_midst_of_a_row)
+{
+	struct stage stage;
+	struct buf answer = {0};
+	char *row = mem_zalloc(100000);
+	struct msg_value value = {row, 100000};
+
+	set_stage(&stage, "ugly moments", false);
+	stage_run(&stage, ">1 Q:select_1");
+	stage_run(&stage, "=s Q:select_1");
+	memset(row, '.', 100000);
+	ck_assert(msg_data_row(&answer, &value, 1));
+	msg_command_complete(&answer, "SELECT");
+	msg_ready_for_query(&answer, 'I');
+	send_part(&stage, &answer, 0, 70000);
+	stage_run(&stage, ">1 X");
+	peer_end(&stage.house, stage.clients[0]);
+	ck_assert_ptr_nonnull(stage.house.servers[0].stream);
+	send_part(&stage, &answer, 70000, answer.length);
+	stage_run(&stage, ">2 " NEXT);
+	stage_run(&stage, "=s " NEXT);
+	ck_assert_uint_eq(stage.house.server_count, 1);
+	buf_fini(&answer);
+	free(row);
+	stage_close(&stage);
+}
+END_TEST
+
 START_TEST(relay_answers_nobody_who_does_not_listen)
 {
 	struct stage stage;
@@ -308,6 +336,7 @@ main(void)
 	    halves, relay_frees_a_server_whose_answer_fills_the_buffer);
 	tcase_add_test(
 	    halves, relay_hands_on_no_server_in_the_midst_of_a_notice);
+	tcase_add_test(halves, relay_drains_a_server_from_the_midst_of_a_row);
 	tcase_add_test(halves, relay_answers_nobody_who_does_not_listen);
 	tcase_add_loop_test(halves, relay_closes_on_a_malformed_ready, 0, 3);
 	suite_add_tcase(suite, halves);
