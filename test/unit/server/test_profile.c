@@ -1,0 +1,167 @@
+/* test_profile.c - settings, interned, and the SQL between two of them. */
+#include "support/unit.h"
+
+#include <string.h>
+
+#include "core/buf.h"
+#include "proto/params.h"
+#include "server/profile.h"
+
+#define NAMES_MAX 4
+
+/* Names and values in turn, up to NULL. */
+typedef const char *const settings_text[2 * NAMES_MAX + 1];
+
+static struct profile *
+take(struct profiles *set, settings_text settings)
+{
+	struct params params = {0};
+	struct profile *profile;
+
+	for (int i = 0; settings[i] != NULL; i += 2) {
+		params_set(&params, settings[i], settings[i + 1]);
+	}
+	profile = profile_take(set, &params);
+	params_fini(&params);
+	return profile;
+}
+
+START_TEST(equal_settings_are_one_profile_in_any_order_and_case)
+{
+	struct profiles *set = profiles_new();
+	struct profile *a =
+	    take(set, (settings_text){"TimeZone", "UTC", "a.b", "1", NULL});
+	struct profile *b =
+	    take(set, (settings_text){"A.B", "1", "timezone", "UTC", NULL});
+	struct profile *none = take(set, (settings_text){NULL});
+	struct profile *again = take(set, (settings_text){NULL});
+
+	ck_assert_ptr_eq(a, b);
+	ck_assert_ptr_eq(none, again);
+	ck_assert_ptr_ne(a, none);
+	ck_assert_uint_eq(profile_settings(a)->count, 2);
+	profile_release(&a);
+	profile_release(&b);
+	profile_release(&none);
+	profile_release(&again);
+	profiles_free(&set);
+}
+END_TEST
+
+START_TEST(settings_that_only_run_into_each_other_are_different)
+{
+	struct profiles *set = profiles_new();
+	struct profile *profiles[] = {
+	    take(set, (settings_text){"a", "b", NULL}),
+	    take(set, (settings_text){"a", "B", NULL}),
+	    take(set, (settings_text){"ab", "", NULL}),
+	    take(set, (settings_text){"a", "", "b", "", NULL}),
+	    take(set, (settings_text){"a", "", NULL}),
+	};
+
+	for (int i = 0; i < 5; i++) {
+		for (int k = 0; k < i; k++) {
+			ck_assert_ptr_ne(profiles[i], profiles[k]);
+		}
+	}
+	for (int i = 0; i < 5; i++) {
+		profile_release(&profiles[i]);
+		ck_assert_ptr_null(profiles[i]);
+	}
+	profiles_free(&set);
+}
+END_TEST
+
+START_TEST(a_profile_lives_as_long_as_somebody_counts_it)
+{
+	struct profiles *set = profiles_new();
+	struct profile *a = take(set, (settings_text){"a", "1", NULL});
+	struct profile *b = profile_ref(a);
+
+	profile_release(&a);
+	ck_assert_str_eq(params_get(profile_settings(b), "a"), "1");
+	profile_release(&b);
+	profile_release(&b); /* NULL by now */
+	ck_assert_ptr_null(profile_ref(NULL));
+	profiles_free(&set); /* asserts that none is left */
+}
+END_TEST
+
+#define SET(name, value) \
+	"pg_catalog.set_config(E'" name "', E'" value "', false)"
+
+static const struct {
+	const char *label;
+	settings_text from;
+	bool from_login; /* .from is a session as it logged in */
+	settings_text to;
+	const char *sql;
+} switches[] = {
+    {"from login to nothing", {NULL}, true, {NULL}, ""},
+    {"a first setting", {NULL}, true, {"a", "1", NULL},
+        "SELECT " SET("a", "1")},
+    {"two, sorted", {NULL}, true, {"b", "2", "A", "1", NULL},
+        "SELECT " SET("a", "1") ", " SET("b", "2")},
+    {"one that is the same", {"a", "1", "b", "2", NULL}, false,
+        {"a", "1", "b", "3", NULL}, "SELECT " SET("b", "3")},
+    {"one that goes", {"a", "1", "b", "2", NULL}, false, {"b", "2", NULL},
+        "RESET \"a\"; "},
+    {"all that go", {"a", "1", "b", "2", NULL}, false, {NULL},
+        "RESET \"a\"; RESET \"b\"; "},
+    {"one goes, one comes", {"a", "1", NULL}, false, {"b", "2", NULL},
+        "RESET \"a\"; SELECT " SET("b", "2")},
+    {"quotes and backslashes", {NULL}, true, {"a", "it's a \\ and \"", NULL},
+        "SELECT " SET("a", "it\\x27s a \\x5c and \"")},
+    {"what would end the literal", {NULL}, true,
+        {"a", "', false); DROP TABLE t; --", NULL},
+        "SELECT " SET("a", "\\x27, false); DROP TABLE t; --")},
+    {"bytes that are not plain", {NULL}, true, {"a", "\xc3\xa9\n\x7f", NULL},
+        "SELECT " SET("a", "\\xc3\\xa9\\x0a\\x7f")},
+    {"a code before a digit", {NULL}, true, {"a", "'1f", NULL},
+        "SELECT " SET("a", "\\x271f")},
+    {"the name of an extension's setting", {"my.Name", "1", NULL}, false,
+        {NULL}, "RESET \"my\".\"name\"; "},
+    {"a name with quotes and more", {"a\"b; --\xc3", "1", NULL}, false, {NULL},
+        "RESET \"a\"\"b; --?\"; "},
+};
+
+START_TEST(a_switch_says_exactly_what_differs)
+{
+	struct profiles *set = profiles_new();
+	struct profile *from =
+	    switches[_i].from_login ? NULL : take(set, switches[_i].from);
+	struct profile *to = take(set, switches[_i].to);
+	struct buf sql = {0};
+
+	profile_put_switch(from, to, &sql);
+	ck_assert_msg(strcmp(buf_text(&sql), switches[_i].sql) == 0,
+	    "%s: \"%s\"", switches[_i].label, buf_text(&sql));
+	buf_clear(&sql);
+	profile_put_switch(to, to, &sql);
+	ck_assert_uint_eq(sql.length, 0);
+	buf_fini(&sql);
+	profile_release(&from);
+	profile_release(&to);
+	profiles_free(&set);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("profile");
+	TCase *interning = tcase_create("interning");
+	TCase *sql = tcase_create("switch");
+
+	tcase_add_test(
+	    interning, equal_settings_are_one_profile_in_any_order_and_case);
+	tcase_add_test(
+	    interning, settings_that_only_run_into_each_other_are_different);
+	tcase_add_test(
+	    interning, a_profile_lives_as_long_as_somebody_counts_it);
+	tcase_add_loop_test(sql, a_switch_says_exactly_what_differs, 0,
+	    (int)(sizeof(switches) / sizeof(*switches)));
+	suite_add_tcase(suite, interning);
+	suite_add_tcase(suite, sql);
+	return unit_run(suite);
+}
