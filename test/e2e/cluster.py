@@ -13,8 +13,8 @@ import subprocess
 
 import psycopg
 
-from procs import (end_process, free_port, give, private_dir, run,
-                   spawn, wait_until, write_file)
+from procs import (end_process, free_port, give, is_running, private_dir,
+                   run, spawn, wait_until, write_file)
 
 # Roles by the way PostgreSQL wants them to log in; the password is the name
 # with "-secret" after it. "direct" is the tests' own way in, past the proxy.
@@ -111,7 +111,7 @@ class Node:
         children = run(["pgrep", "-P", str(self.proc.pid)]).stdout.split()
         end_process(self.proc, signal.SIGKILL)
         self.proc = None
-        wait_until(lambda: not any(map(_is_running, children)), 20,
+        wait_until(lambda: not any(map(is_running, children)), 20,
                    f"the processes of {self.name} are gone")
         pid_file = os.path.join(self.data, "postmaster.pid")
         if os.path.exists(pid_file):
@@ -281,15 +281,6 @@ class Cluster:
         for node in reversed(self.nodes):
             node.stop()
         shutil.rmtree(self.base, ignore_errors=True)
-
-
-def _is_running(pid):
-    """Whether process PID is there and not a zombie."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
-            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def _answers(node, dbname):

@@ -147,3 +147,13 @@ def end_process(proc, how=signal.SIGTERM, deadline=20.0):
             proc.kill()
             proc.wait()
     return proc.returncode
+
+
+def is_running(pid):
+    """Whether process PID is there and not a zombie: where the first process
+    of a container collects none, a child's child stays one for ever."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False

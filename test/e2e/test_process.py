@@ -10,7 +10,7 @@ import pytest
 
 import wire
 from cluster import WHO
-from procs import (environment, is_root, run, spawn, wait_until,
+from procs import (environment, is_root, is_running, run, spawn, wait_until,
                    write_file)
 
 needs_root = pytest.mark.skipif(not is_root(), reason="needs root")
@@ -75,6 +75,16 @@ def test_verbose_says_more(pgweir):
     assert counts[1] >= 20
 
 
+def number_in(path):
+    """What a pid file says; None before there is a whole line in it."""
+    try:
+        with open(path, encoding="ascii") as file:
+            text = file.read()
+    except FileNotFoundError:
+        return None
+    return int(text) if text.endswith("\n") else None
+
+
 def test_daemonising_leaves_the_terminal_and_writes_a_pid_file(pgweir):
     proxy = pgweir(start=False)
     pid_file = os.path.join(proxy.dir, "pgweir.pid")
@@ -82,9 +92,8 @@ def test_daemonising_leaves_the_terminal_and_writes_a_pid_file(pgweir):
     proxy.write_config(pidfile=pid_file, logfile=log_file)
     done = call(proxy, "-d", proxy.config_path)
     assert done.returncode == 0, done.stderr
-    wait_until(lambda: os.path.exists(pid_file), 5, "the pid file")
-    with open(pid_file, encoding="ascii") as file:
-        pid = int(file.read())
+    # It is there before the number is in it.
+    pid = wait_until(lambda: number_in(pid_file), 10, "the pid file")
     try:
         wait_until(proxy.is_ready, 10, "it answers")
         with open(f"/proc/{pid}/stat", encoding="ascii") as file:
@@ -94,7 +103,7 @@ def test_daemonising_leaves_the_terminal_and_writes_a_pid_file(pgweir):
             assert conn.value("select 1") == "1"
     finally:
         os.kill(pid, signal.SIGQUIT)
-        wait_until(lambda: not os.path.exists(f"/proc/{pid}"), 10, "it ends")
+        wait_until(lambda: not is_running(pid), 10, "it ends")
     assert not os.path.exists(pid_file)
 
 
@@ -103,8 +112,9 @@ def test_daemonising_without_a_log_file_is_refused(pgweir):
     proxy.write_config(pidfile=os.path.join(proxy.dir, "p.pid"))
     done = call(proxy, "-d", proxy.config_path)
     if done.returncode == 0:
-        with open(os.path.join(proxy.dir, "p.pid"), encoding="ascii") as file:
-            os.kill(int(file.read()), signal.SIGQUIT)
+        os.kill(wait_until(
+            lambda: number_in(os.path.join(proxy.dir, "p.pid"))),
+            signal.SIGQUIT)
     assert done.returncode != 0
     assert "logfile" in done.stderr or "syslog" in done.stderr
 
