@@ -6,7 +6,9 @@
  * a replica, errors are looked into.
  *
  * On a replica the beginning of an answer is held until it is certain that the
- * request will not have to be sent again: until the first row or the end.
+ * request will not have to be sent again: until the first row or the end. Of
+ * several statements the last may be the one that is refused: their answers are
+ * held whole, as far as there is room.
  */
 #include <assert.h>
 #include <string.h>
@@ -182,6 +184,19 @@ is_preliminary(uint8_t type)
 	}
 }
 
+/* Whether a message of TYPE of an answer being held lets it go. */
+static bool
+is_answer_sure(const struct client *client, uint8_t type)
+{
+	const struct replay *replay = &client->replay;
+
+	if (!replay->is_holding || is_preliminary(type)) {
+		return false;
+	}
+	return !replay->several[0] || type == MSG_READY_FOR_QUERY ||
+	    type == MSG_ERROR_RESPONSE;
+}
+
 static enum next
 close_both(
     struct client *client, struct flow *flow, const char *what, uint8_t type)
@@ -256,6 +271,10 @@ take_whole(struct client *client, struct flow *flow, const struct frame *frame,
 		    frame->body_bytes == 1 ? (char)body[0] : 0;
 		break;
 	case MSG_ERROR_RESPONSE:
+		if (whose == ANSWERS_SWALLOW && client->begin_status == 'E') {
+			client->begin_status = 0; /* it was to fail */
+			break;
+		}
 		if (client->replay.is_holding &&
 		    try_replay(client, flow, frame)) {
 			return NEXT_STOP;
@@ -272,8 +291,7 @@ take_whole(struct client *client, struct flow *flow, const struct frame *frame,
 		return flow_cut(client, flow, frame_bytes(frame)) ? NEXT_GO_ON
 		                                                  : NEXT_STOP;
 	}
-	if (client->replay.is_holding && !is_preliminary(frame->type) &&
-	    !let_go(client)) {
+	if (is_answer_sure(client, frame->type) && !let_go(client)) {
 		return NEXT_STOP;
 	}
 	flow->at += frame_bytes(frame);
@@ -300,8 +318,7 @@ take_part(struct client *client, struct flow *flow, const struct frame *frame,
 	if (whose == ANSWERS_SWALLOW) {
 		return flow_cut(client, flow, n) ? NEXT_GO_ON : NEXT_STOP;
 	}
-	if (client->replay.is_holding && !is_preliminary(frame->type) &&
-	    !let_go(client)) {
+	if (is_answer_sure(client, frame->type) && !let_go(client)) {
 		return NEXT_STOP;
 	}
 	flow->at += n;

@@ -186,12 +186,32 @@ struct collected {
  * one that must keep its snapshot is there from the start.
  */
 static bool
-begins_read_only(const struct verdict *verdict)
+begins_read_only(const struct client *client, const struct verdict *verdict)
 {
 	return verdict->kind == SQL_BEGIN &&
+	    !(client->keeps_snapshot &&
+	        verdict->isolation == ISOLATION_DEFAULT) &&
 	    verdict->access == ACCESS_READ_ONLY &&
 	    verdict->isolation != ISOLATION_REPEATABLE_READ &&
 	    verdict->isolation != ISOLATION_SERIALIZABLE;
+}
+
+/* What is learnt of a batch is learnt of all its statements together. */
+static void
+collect_shape(
+    struct client *client, const struct collected *all, struct batch *batch)
+{
+	struct hash128 shapes[2] = {batch->shape};
+	bool has_shape =
+	    catalogue_last_shape(client->set->catalogue, &shapes[1], NULL);
+
+	if (all->texts == 0) {
+		batch->shape = shapes[1];
+		batch->has_shape = has_shape;
+		return;
+	}
+	batch->shape = hash_bytes128(shapes, sizeof(shapes));
+	batch->has_shape = batch->has_shape && has_shape;
 }
 
 static void
@@ -199,15 +219,15 @@ collect_text(struct client *client, const struct verdict *verdict,
     struct collected *all, struct batch *batch)
 {
 	if (all->texts == 0) {
-		all->first_begins = begins_read_only(verdict);
+		all->first_begins = begins_read_only(client, verdict);
 		all->first_ends = (verdict->kind == SQL_COMMIT ||
 		                      verdict->kind == SQL_ROLLBACK) &&
 		    !verdict->has_chain;
-		batch->has_shape = catalogue_last_shape(
-		    client->set->catalogue, &batch->shape, NULL);
 	} else {
 		all->rest_reads = all->rest_reads && verdict->is_read;
 	}
+	collect_shape(client, all, batch);
+	batch->has_several = all->texts > 0 || verdict->kind == SQL_MULTI;
 	all->all_read = all->all_read && verdict->is_read;
 	batch->may_end = batch->may_end || verdict->kind == SQL_COMMIT ||
 	    verdict->kind == SQL_ROLLBACK ||
@@ -377,6 +397,7 @@ batch_judge(struct client *client, const uint8_t *at, struct batch *batch)
 			batch->begin_bytes = position;
 		}
 	}
+	batch->has_several = batch->has_several || all.executes > 1;
 	batch->syncs = batch->is_complete ? 1 : 0;
 	batch->is_empty =
 	    batch->is_complete && frames == 1 && at[0] == MSG_SYNC;

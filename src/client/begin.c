@@ -106,6 +106,32 @@ begin_hold(struct client *client, const uint8_t *at, size_t size)
 	buf_fini(&out);
 }
 
+/* A transaction that has come from a replica goes on as what it was there: one
+ * that has begun to read, or has failed. */
+static bool
+repeat_status(struct client *client)
+{
+	struct server *server = client->server;
+	struct buf out = {0};
+	bool ok;
+
+	if (client->on_replica || client->begin_status == 0) {
+		return true;
+	}
+	ok = msg_query(&out,
+	    client->begin_status == 'E'
+	        ? "ROLLBACK TO SAVEPOINT \"failed on a replica\""
+	        : "SELECT 1");
+	assert(ok);
+	if (client->begin_status != 'E') {
+		client->begin_status = 0;
+	}
+	answers_sent_own(&server->answers, MSG_QUERY);
+	ok = server_write(server, buf_bytes(&out), out.length);
+	buf_fini(&out);
+	return ok;
+}
+
 bool
 begin_send(struct client *client)
 {
@@ -123,5 +149,5 @@ begin_send(struct client *client)
 		position += frame_bytes(&frame);
 	}
 	server->status = 0;
-	return server_write(server, at, size);
+	return server_write(server, at, size) && repeat_status(client);
 }

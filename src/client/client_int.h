@@ -61,10 +61,11 @@ struct batch {
 	bool begins_read_only; /* a single BEGIN READ ONLY, nothing else */
 	/* BEGIN READ ONLY is followed by more: where that begins; else 0. */
 	size_t begin_bytes;
-	bool leaves_unnamed;  /* has parsed one that it did not use */
-	uint8_t syncs;        /* how many ReadyForQuery it earns: 0 or 1 */
-	const char *pin;      /* static; why its server cannot be shared */
-	struct hash128 shape; /* of its first statement */
+	bool leaves_unnamed; /* has parsed one that it did not use */
+	bool has_several;    /* statements: one may fail after another's rows */
+	uint8_t syncs;       /* how many ReadyForQuery it earns: 0 or 1 */
+	const char *pin;     /* static; why its server cannot be shared */
+	struct hash128 shape; /* of its statements together */
 	bool has_shape;
 };
 
@@ -73,10 +74,11 @@ struct batch {
 struct replay {
 	struct kept bytes;                  /* of all batches, in order */
 	uint32_t sizes[REPLAY_BATCHES_MAX]; /* of each; .count of them */
+	bool several[REPLAY_BATCHES_MAX];   /* each: .has_several */
 	uint8_t count;
 	uint8_t attempts;     /* replicas tried for the oldest */
 	bool is_holding;      /* nothing of the oldest's answer passed on */
-	struct hash128 shape; /* of the oldest's statement */
+	struct hash128 shape; /* of the oldest's statements */
 	bool has_shape;
 	struct kept answer; /* the beginning of that answer, held */
 };
@@ -96,6 +98,9 @@ struct client {
 	struct kept held;    /* arrived, not yet passed on */
 	size_t held_scanned; /* of .held, whole frames without an end */
 	struct kept begin;   /* BEGIN READ ONLY, answered but not sent yet */
+	char begin_status;   /* what else its transaction has come to on the
+	                        replica it leaves: 'T' a statement, 'E' an
+	                        error; 0 nothing */
 	struct replay replay;
 	struct batch batch;       /* of the beginning of .held, in WAITING */
 	struct effect_scan *scan; /* owned; while a long text streams */
@@ -113,8 +118,10 @@ struct client {
 	bool replay_pending;  /* .replay goes in front of .held */
 	bool std_strings;     /* as it was told at login */
 	bool unsafe_encoding;
-	bool awaits_answer; /* of the console, which owes it one */
-	bool is_leaving;    /* has sent Terminate */
+	bool awaits_answer;  /* of the console, which owes it one */
+	bool is_leaving;     /* has sent Terminate */
+	bool keeps_snapshot; /* its transactions have one snapshot by default */
+	bool has_temporary_path; /* it began with a search_path to pg_temp */
 	bool is_admin;
 	bool has_unix_owner; /* came over the Unix socket as our own uid */
 	const char *pin;     /* static; why it keeps its server */

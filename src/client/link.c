@@ -58,13 +58,18 @@ link_pin(struct client *client, const char *reason)
 
 /* ---- coming together ----------------------------------------------------- */
 
-/* A replica was chosen before a reload changed the mode: for this once. */
+/* What pins whatever is asked. A replica was chosen before a reload changed the
+ * mode, or for a read: for this once. */
 static void
-pin_in_session_mode(struct client *client)
+pin_at_once(struct client *client)
 {
-	if (client->pool->options.mode == POOL_MODE_SESSION &&
-	    !client->on_replica) {
+	if (client->on_replica) {
+		return;
+	}
+	if (client->pool->options.mode == POOL_MODE_SESSION) {
 		link_pin(client, "session pooling");
+	} else if (client->has_temporary_path) {
+		link_pin(client, "temporary object");
 	}
 }
 
@@ -84,7 +89,7 @@ begin_link(struct client *client, struct server *server)
 	if (!server_apply(server, client->profile)) {
 		return false;
 	}
-	pin_in_session_mode(client);
+	pin_at_once(client);
 	return true;
 }
 
@@ -160,7 +165,7 @@ on_applied(void *holder, const struct error *err)
 		login_on_welcome(client, NULL);
 		return;
 	}
-	pin_in_session_mode(client);
+	pin_at_once(client);
 	run_later(client);
 	client_update_interest(client);
 }
@@ -191,6 +196,7 @@ end_link(struct client *client)
 	client->unnamed_open = false;
 	client->replay.attempts = 0;
 	kept_fini(client_blocks(client), &client->begin);
+	client->begin_status = 0;
 	if (client->wrote) {
 		router_wrote(client->set->router, client->pool, &client->route);
 	}
@@ -337,6 +343,8 @@ link_move(struct client *client)
 {
 	assert(client->on_replica && client->replay.count == 0);
 	log_debug(&client->log, "transaction moves to the primary");
+	client->begin_status =
+	    client->begin.length > 0 ? client->server->status : 0;
 	client->route.primary_once = true;
 	leave_replica(client);
 }

@@ -15,6 +15,7 @@ replay_add(struct client *client, const void *bytes, size_t size,
 
 	assert(replay->count < REPLAY_BATCHES_MAX);
 	kept_append(client_blocks(client), &replay->bytes, bytes, size);
+	replay->several[replay->count] = batch->has_several;
 	replay->sizes[replay->count++] = (uint32_t)size;
 	if (replay->count == 1) {
 		replay->is_holding = true;
@@ -33,6 +34,8 @@ replay_pop(struct client *client)
 	replay->count--;
 	memmove(replay->sizes, replay->sizes + 1,
 	    replay->count * sizeof(replay->sizes[0]));
+	memmove(replay->several, replay->several + 1,
+	    replay->count * sizeof(replay->several[0]));
 	replay->attempts = 0;
 	replay->is_holding = replay->count > 0;
 	/* Of a pipelined batch only the text itself is kept, not its shape: a

@@ -85,7 +85,8 @@ send_batch(struct client *client, const uint8_t *bytes)
 		link_pin(client, batch->pin);
 	}
 	client->unnamed_open = batch->leaves_unnamed;
-	client->wrote = client->wrote || !batch->is_read;
+	client->wrote =
+	    client->wrote || !batch->is_read || client->route.is_doubted;
 	(void)pass_messages(client, bytes, batch->bytes, true);
 }
 

@@ -182,7 +182,6 @@ is_past_fence(
 			return false;
 		}
 	}
-	state->position = 0;
 	return true;
 }
 
@@ -212,6 +211,8 @@ router_choose(struct router *router, struct pool *pool,
 	enum pool_class class =
 	    may_read(router, pool, state, request) ? POOL_READ : POOL_PRIMARY;
 
+	state->is_doubted = class == POOL_PRIMARY &&
+	    (state->primary_once || was_refused(router, pool, request->shape));
 	state->primary_once = false;
 	if (class == POOL_READ) {
 		router->counters.reads++;

@@ -27,6 +27,9 @@ struct router_state {
 	uint64_t position;
 	/* The next batch goes to the primary, whatever it is. */
 	bool primary_once;
+	/* The batch chosen for last looks like a read, but a replica has
+	 * refused it: it must be taken for a write. */
+	bool is_doubted;
 };
 
 /* MONITOR is borrowed and outlives the router; NULL: reads are not fenced. */

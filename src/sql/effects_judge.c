@@ -175,7 +175,8 @@ effects_of_second(enum word_id first, enum word_id second)
 	}
 }
 
-/* SET LOCAL search_path could make CREATE TABLE a temporary one. */
+/* SET LOCAL search_path could make CREATE TABLE a temporary one, and with the
+ * others the texts that follow mean something else. */
 static uint32_t
 effects_of_third(const struct effect_scan *scan, enum word_id third)
 {
@@ -183,7 +184,8 @@ effects_of_third(const struct effect_scan *scan, enum word_id third)
 		return EFFECT_NONE;
 	}
 	return scan->is_quoted || scan->is_cut || third == WORD_SEARCH_PATH ||
-	        third == WORD_SCHEMA
+	        third == WORD_SCHEMA || third == WORD_NAMES ||
+	        third == WORD_CLIENT_ENCODING || third == WORD_STANDARD_STRINGS
 	    ? EFFECT_SET
 	    : EFFECT_NONE;
 }
@@ -337,7 +339,7 @@ judge_call(struct effect_scan *scan, enum word_id id, char category)
 	    builtin_function(scan->word, scan->word_length).class);
 }
 
-/* (1).pg_advisory_lock is a call, too. */
+/* (1).pg_advisory_lock is a call, too, and so is x.pg_advisory_lock. */
 static void
 judge_field(struct effect_scan *scan)
 {
@@ -400,7 +402,8 @@ judge_word(struct effect_scan *scan, char next)
 	judge_anywhere(scan, id);
 	if (scan->qualifier == QUALIFIER_NONE) {
 		judge_position(scan, id);
-	} else if (scan->qualifier == QUALIFIER_VALUE) {
+	} else if (scan->qualifier == QUALIFIER_VALUE ||
+	    (next != '.' && next != '(')) {
 		judge_field(scan);
 	}
 	if (next == '.') {

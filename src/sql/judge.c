@@ -10,6 +10,7 @@
 
 #include <pg_query/pg_query.pb-c.h>
 #include <string.h>
+#include <strings.h>
 
 #include "sql/builtins.h"
 
@@ -20,6 +21,21 @@ judge_not_read(struct verdict *verdict, const char *reason)
 		verdict->reason = reason;
 	}
 	verdict->is_read = false;
+}
+
+bool
+judge_is_lexical(struct tree_text name)
+{
+	static const char *const lexical[] = {
+	    "client_encoding", "names", "standard_conforming_strings"};
+
+	for (size_t i = 0; i < sizeof(lexical) / sizeof(lexical[0]); i++) {
+		if (name.length == strlen(lexical[i]) &&
+		    strncasecmp(name.bytes, lexical[i], name.length) == 0) {
+			return true;
+		}
+	}
+	return false;
 }
 
 /* ---- functions ----------------------------------------------------------- */
@@ -72,7 +88,7 @@ is_local_config(const struct tree_node *call)
 		count++;
 	}
 	return count == 3 && is_true(args[2]) &&
-	    constant_string(&args[0], &name) &&
+	    constant_string(&args[0], &name) && !judge_is_lexical(name) &&
 	    (constant_string(&args[1], &value) ||
 	        (name.length != strlen("search_path") &&
 	            memchr(name.bytes, '.', name.length) != NULL));
@@ -139,8 +155,26 @@ judge_function(struct verdict *verdict, const struct tree_node *node)
 	judge_class(verdict, function);
 }
 
-/* (1).pg_advisory_lock calls the function. Mostly it is a field, whose name we
- * do not know; what is known by that name is judged as if it were called. */
+/* PART, behind a point, may be the name of a function that is called so. Mostly
+ * it is a field, whose name we do not know; what is known by that name is
+ * judged as if it were called. */
+static void
+judge_field(struct verdict *verdict, const struct tree_node *part)
+{
+	struct tree_text name;
+	struct builtin function;
+
+	if (part->type != &pg_query__string__descriptor) {
+		return;
+	}
+	name = tree_string(part, "sval");
+	function = builtin_function(name.bytes, name.length);
+	if (function.class != BUILTIN_UNKNOWN) {
+		judge_class(verdict, function);
+	}
+}
+
+/* (1).pg_advisory_lock calls the function. */
 static void
 judge_indirection(struct verdict *verdict, const struct tree_node *node)
 {
@@ -149,16 +183,40 @@ judge_indirection(struct verdict *verdict, const struct tree_node *node)
 
 	tree_iter_init(&iter, node, "indirection");
 	while (tree_iter_next(&iter, &part)) {
-		if (part.type == &pg_query__string__descriptor) {
-			const struct tree_text name =
-			    tree_string(&part, "sval");
-			const struct builtin function =
-			    builtin_function(name.bytes, name.length);
+		judge_field(verdict, &part);
+	}
+}
 
-			if (function.class != BUILTIN_UNKNOWN) {
-				judge_class(verdict, function);
-			}
+/* The columns of a sequence. A replica has them as they will be some nextval()
+ * later: the primary writes WAL for 32 of them at once. */
+static bool
+is_sequence_column(const struct tree_node *part)
+{
+	const struct tree_text name = tree_string(part, "sval");
+
+	return tree_text_is(name, "last_value") ||
+	    tree_text_is(name, "log_cnt") || tree_text_is(name, "is_called");
+}
+
+/* x.pg_advisory_lock calls the function, too: FROM generate_series(1, 2) x. */
+static void
+judge_column(struct verdict *verdict, const struct tree_node *node)
+{
+	struct tree_iter iter;
+	struct tree_node part;
+	bool is_first = true;
+
+	tree_iter_init(&iter, node, "fields");
+	while (tree_iter_next(&iter, &part)) {
+		if (part.type == &pg_query__string__descriptor &&
+		    is_sequence_column(&part)) {
+			judge_not_read(verdict, "state of a sequence");
+			verdict->needs_primary = true;
 		}
+		if (!is_first) {
+			judge_field(verdict, &part);
+		}
+		is_first = false;
 	}
 }
 
@@ -284,7 +342,7 @@ static const struct message_rule {
     READ(string),
     READ(a__const),
     READ(integer),
-    READ(column_ref),
+    CHECK(column_ref, judge_column),
     READ(res_target),
     CHECK(a__expr, judge_expression),
     CHECK(range_var, judge_relation),

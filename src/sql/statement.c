@@ -143,6 +143,9 @@ judge_set(struct verdict *verdict, const struct tree_node *node)
 		return;
 	}
 	if (tree_number(node, "is_local") != 0) {
+		if (judge_is_lexical(name)) {
+			verdict->effects |= EFFECT_SET;
+		}
 		verdict->needs_primary |= is_role(name) ||
 		    (name.length > 12 &&
 		        memcmp(name.bytes, "transaction_", 12) == 0);
