@@ -119,9 +119,8 @@ repeat_status(struct client *client)
 		return true;
 	}
 	ok = msg_query(&out,
-	    client->begin_status == 'E'
-	        ? "ROLLBACK TO SAVEPOINT \"failed on a replica\""
-	        : "SELECT 1");
+	    client->begin_status == 'E' ? "ROLLBACK TO SAVEPOINT failed"
+	                                : "SELECT 1");
 	assert(ok);
 	if (client->begin_status != 'E') {
 		client->begin_status = 0;

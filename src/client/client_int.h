@@ -118,8 +118,9 @@ struct client {
 	bool replay_pending;  /* .replay goes in front of .held */
 	bool std_strings;     /* as it was told at login */
 	bool unsafe_encoding;
-	bool awaits_answer;  /* of the console, which owes it one */
-	bool is_leaving;     /* has sent Terminate */
+	bool awaits_answer;   /* of the console, which owes it one */
+	bool is_leaving;      /* has sent Terminate */
+	bool is_serializable; /* by default; nothing is, on a standby */
 	bool keeps_snapshot; /* its transactions have one snapshot by default */
 	bool has_temporary_path; /* it began with a search_path to pg_temp */
 	bool is_admin;

@@ -138,6 +138,17 @@ link_on_refused(
 	client_close(list_entry(waiter, struct client, waiter), reason, err);
 }
 
+/* The server went before it got anything of the batch: nothing has happened,
+ * another will do. */
+static void
+route_again(struct client *client)
+{
+	client->has_batch = false;
+	client->on_replica = false;
+	client_set_state(client, CLIENT_IDLE);
+	run_later(client);
+}
+
 static void
 on_applied(void *holder, const struct error *err)
 {
@@ -147,6 +158,10 @@ on_applied(void *holder, const struct error *err)
 		client->server = NULL;
 		if (client->state == CLIENT_WELCOME) {
 			login_on_welcome(client, err);
+		} else if (client->on_replica) {
+			/* What a replica will not do, the primary might. */
+			client->route.primary_once = true;
+			route_again(client);
 		} else {
 			client_close(client, CLOSE_CLIENT_SETTINGS, err);
 		}
@@ -347,17 +362,6 @@ link_move(struct client *client)
 	    client->begin.length > 0 ? client->server->status : 0;
 	client->route.primary_once = true;
 	leave_replica(client);
-}
-
-/* The server went before it got anything of the batch: nothing has happened,
- * another will do. */
-static void
-route_again(struct client *client)
-{
-	client->has_batch = false;
-	client->on_replica = false;
-	client_set_state(client, CLIENT_IDLE);
-	run_later(client);
 }
 
 static void

@@ -221,6 +221,8 @@ note_profile(struct client *client)
 
 	client->has_temporary_path =
 	    path != NULL && strcasestr(path, "pg_temp") != NULL;
+	client->is_serializable =
+	    isolation != NULL && str_equal_nocase(isolation, "serializable");
 	client->keeps_snapshot = isolation != NULL &&
 	    !str_equal_nocase(isolation, "read committed") &&
 	    !str_equal_nocase(isolation, "read uncommitted");

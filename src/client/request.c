@@ -108,7 +108,8 @@ choose_class(struct client *client)
 	const struct batch *batch = &client->batch;
 	const struct settings *settings = config_settings(client->set->config);
 	struct router_request request = {
-	    .is_read = is_transaction_mode(client) && batch->is_read,
+	    .is_read = is_transaction_mode(client) && batch->is_read &&
+	        !(client->is_serializable && client->begin.length == 0),
 	    .bytes = client->begin.length + batch->bytes,
 	    .replay_max_bytes = settings->replay_max_bytes,
 	    .shape = batch->has_shape ? &batch->shape : NULL,

@@ -196,6 +196,13 @@ profile_put_switch(
 	if (from == to) {
 		return;
 	}
+	/* A standby does nothing at all in a serializable transaction. */
+	if (from != NULL &&
+	    params_get(&from->settings, "default_transaction_isolation") !=
+	        NULL) {
+		buf_append_str(
+		    out, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; ");
+	}
 	for (size_t i = 0; from != NULL && i < from->settings.count; i++) {
 		const char *name = from->settings.items[i].name;
 
