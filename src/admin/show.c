@@ -49,7 +49,7 @@ static const struct show *const shows[] = {
     &show_version,
 };
 
-#define SHOW_COUNT (sizeof(shows) / sizeof(*shows))
+#define SHOW_COUNT (sizeof(shows) / sizeof(shows[0]))
 
 const struct show *
 show_find(const char *name)

@@ -60,8 +60,10 @@ forget(struct list *list, struct named *item)
 static void
 forget_all(struct list *list)
 {
-	while (list->count > 0) {
-		forget(list, list_first(list, struct named, link));
+	struct named *item;
+
+	while ((item = list_first(list, struct named, link)) != NULL) {
+		forget(list, item);
 	}
 }
 

@@ -41,6 +41,7 @@ buf_reserve(struct buf *buf, size_t size)
 		return buf->data + buf->start + buf->length;
 	}
 	if (buf->start > 0) {
+		assert(buf->data != NULL);
 		memmove(buf->data, buf->data + buf->start, buf->length);
 		buf->start = 0;
 	}

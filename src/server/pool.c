@@ -339,13 +339,14 @@ pools_set_dialer(struct pools *pools, const struct pool_dialer *dialer)
 static void
 end_pool(struct pool *pool)
 {
+	struct pool_slot *slot;
+
 	refuse_all(pool, CLOSE_CLIENT_SHUTDOWN);
 	if (pool->cluster != NULL) {
 		drop_cluster(pool);
 	}
-	while (pool->old_slots.count > 0) {
-		struct pool_slot *slot =
-		    list_first(&pool->old_slots, struct pool_slot, link);
+	while ((slot = list_first(&pool->old_slots, struct pool_slot, link)) !=
+	    NULL) {
 		struct server *server = NULL;
 
 		for (int i = 0; i < SERVER_CLOSED && server == NULL; i++) {

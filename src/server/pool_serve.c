@@ -317,6 +317,7 @@ open_for(struct pool *pool, enum pool_class class)
 			replicas +=
 			    cluster_is_replica(pool->cluster, slot->node);
 		}
+		assert(replicas > 0);
 		each = (wanted + replicas - 1) / replicas;
 		for (size_t i = 0; i < replicas; i++) {
 			(void)open_in(replica_slot(pool, accept_usable), each);

@@ -267,6 +267,8 @@ scan_number(const struct lexer *lexer, struct token *token)
 size_t
 lexer_operator_length(const char *start, size_t length)
 {
+	/* With one of these an operator may end in + or -. */
+	static const char extending[] = "~!@#^&|`?%";
 	size_t size = 1;
 	bool is_extended = false;
 
@@ -283,7 +285,8 @@ lexer_operator_length(const char *start, size_t length)
 		return size;
 	}
 	for (size_t i = 0; i < size; i++) {
-		is_extended |= memchr("~!@#^&|`?%", start[i], 10) != NULL;
+		is_extended |=
+		    start[i] != '\0' && strchr(extending, start[i]) != NULL;
 	}
 	while (!is_extended && size > 1 &&
 	    (start[size - 1] == '+' || start[size - 1] == '-')) {
