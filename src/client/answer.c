@@ -96,12 +96,13 @@ static bool
 is_refusal(const struct error_fields *fields, bool *is_write, bool *is_loss)
 {
 	static const char *const states[] = {"25006", "0A000", "55000", "40001",
-	    "57P01", "57P02", "57P03", "57P04", "58000", "58030", "58P01",
-	    "42P01", "42703", "42704", "42883", "3F000", "XX001", "XX002"};
+	    "40P01", "57P01", "57P02", "57P03", "57P04", "58000", "58030",
+	    "58P01", "42P01", "42703", "42704", "42883", "3F000", "XX001",
+	    "XX002"};
 
 	*is_write = strcmp(fields->sqlstate, "25006") == 0;
 	*is_loss = strncmp(fields->sqlstate, "57P", 3) == 0 ||
-	    strcmp(fields->sqlstate, "40001") == 0;
+	    strncmp(fields->sqlstate, "40", 2) == 0;
 	for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++) {
 		if (strcmp(fields->sqlstate, states[i]) == 0) {
 			return true;

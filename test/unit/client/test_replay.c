@@ -52,6 +52,8 @@ static const struct script scripts[] = {
             "=1 1 2 T D C:S Z:I"}},
     {"a conflict with recovery is repeated elsewhere",
         {ASK, "?r", "=r Q:select_1", ">r E:40001 Z:I", "=1"}},
+    {"a deadlock with recovery is repeated elsewhere",
+        {ASK, "?r", "=r Q:select_1", ">r E:40P01 Z:I", "=1"}},
     {"a write behind a read waits for it",
         {">1 Q:select_1 Q:insert_into_t_values(1)", "?r", "=r Q:select_1", "=p",
             ">r T D C:S Z:I", "=1 T D C:S Z:I", "=p Q:insert_into_t_values(1)",
