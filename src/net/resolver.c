@@ -159,10 +159,10 @@ on_socket_state(void *context, ares_socket_t fd, int reads, int writes)
 /* ---- names --------------------------------------------------------------- */
 
 static void
-name_free(struct name *name)
+name_free(struct resolver *resolver, struct name *name)
 {
 	assert(name->askers.count == 0);
-	HASH_DEL(name->resolver->names, name);
+	HASH_DEL(resolver->names, name);
 	free(name->host);
 	free(name->addresses);
 	free(name);
@@ -178,7 +178,7 @@ forget_expired(struct resolver *resolver)
 	{
 		if (!name->is_pending && name->askers.count == 0 &&
 		    name->expires_us <= now_us) {
-			name_free(name);
+			name_free(resolver, name);
 		}
 	}
 }
@@ -454,7 +454,7 @@ resolver_free(struct resolver **resolver)
 	timer_stop(&r->timer);
 	HASH_ITER(hh, r->names, name, next)
 	{
-		name_free(name);
+		name_free(r, name);
 	}
 	ares_library_cleanup();
 	free(r);
