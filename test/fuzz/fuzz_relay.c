@@ -132,8 +132,7 @@ meet_servers(struct play *play)
 
 		actor->peer = &play->house.servers[play->server_count++];
 		echo_init(&actor->echo);
-		actor->echo.is_standby =
-		    play->three_hosts && actor->peer->port != 1;
+		actor->echo.is_standby = actor->peer->port != 1;
 		actor->echo.asks_password = play->asks_password;
 	}
 }
@@ -758,12 +757,28 @@ client_operation(struct play *play, uint8_t kind, uint8_t who)
 	}
 }
 
+/* Another configuration, which is the same or has other hosts or modes. */
+static void
+reload(struct play *play, uint8_t which)
+{
+	struct config *config = configs[which % CONFIGS];
+
+	play->asks_password = which % CONFIGS == 3;
+	pools_configure(play->house.pools, config);
+	clients_configure(play->house.clients, config);
+	house_settle(&play->house);
+}
+
 static void
 house_operation(struct play *play, uint8_t which)
 {
 	static const int64_t times_us[] = {100 * 1000, 500 * 1000, 1000 * 1000,
 	    3500 * 1000, 5500 * 1000, 11 * 1000 * 1000};
 
+	if ((which & 8) != 0) {
+		reload(play, which);
+		return;
+	}
 	switch (which % 8) {
 	case 6:
 		pools_pause(play->house.pools);

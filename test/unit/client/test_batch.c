@@ -230,6 +230,7 @@ static const struct {
     {"P:select 1|S", false, false, true, false},
     {"P:select 1|C|S", false, false, false, false},
     {"P:select 1|B|E|P:select 2|S", false, false, true, false},
+    {"B|E|P:select 1|B|E|S", false, false, false, false},
     {"B|E|S", false, false, false, false}, /* of what is not there */
     {"B:name|E|S", false, false, false, false},
     {"s|S", false, false, false, false},

@@ -338,6 +338,27 @@ START_TEST(a_transport_may_be_interrupted_and_take_little_at_a_time)
 }
 END_TEST
 
+/* Readable and writable at once, and closed by the first of the two. */
+START_TEST(who_closes_when_all_has_left_is_not_told_of_bytes)
+{
+	static const struct stream_transport transport = {
+	    receive_nothing, send_some, on_close};
+	struct loop *loop = test_loop_new();
+	struct pipe_end end = {0};
+	struct owner owner = {.closes_when_drained = true};
+
+	owner.stream = stream_new_over(loop, &transport, &end, &ops, &owner);
+	stream_update_interest(owner.stream, true);
+	ck_assert_int_eq(stream_write(owner.stream, "abc", 3), IO_AGAIN);
+	end.room = 3;
+	stream_poke(owner.stream);
+	ck_assert_ptr_null(owner.stream);
+	ck_assert_uint_eq(owner.drains, 1);
+	ck_assert_uint_eq(owner.readables, 0);
+	loop_free(&loop);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -356,6 +377,8 @@ main(void)
 	    writing, a_peer_that_goes_while_bytes_are_kept_is_noticed);
 	tcase_add_test(
 	    writing, a_transport_may_be_interrupted_and_take_little_at_a_time);
+	tcase_add_test(
+	    writing, who_closes_when_all_has_left_is_not_told_of_bytes);
 	suite_add_tcase(suite, reading);
 	suite_add_tcase(suite, writing);
 	return unit_run(suite);
