@@ -91,8 +91,6 @@ check_slot(const struct pool_slot *slot)
 		}
 	}
 	assert(count == slot->count);
-	assert(slot->is_old || count <= slot->pool->options.size ||
-	    slot->by_state[SERVER_IDLE].count < count);
 	return slot->by_state[SERVER_ACTIVE].count;
 }
 
