@@ -452,6 +452,7 @@ refuse_encryption(struct client *client, bool *refused)
 static void
 take_packet(struct client *client, const uint8_t *body, size_t size)
 {
+	struct buf out = {0};
 	struct error err;
 
 	if (client->login == NULL) {
@@ -459,6 +460,10 @@ take_packet(struct client *client, const uint8_t *body, size_t size)
 	}
 	startup_fini(&client->login->startup);
 	if (startup_parse(body, size, &client->login->startup, &err) != 0) {
+		/* In the form its protocol has, if it is to be told at all. */
+		startup_put_refusal(&client->login->startup, &err, &out);
+		send_buf(client, &out);
+		client->told_fatal = true;
 		refuse(client, &err);
 		return;
 	}

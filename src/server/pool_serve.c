@@ -536,6 +536,25 @@ try_again(struct pool_slot *slot)
 	}
 }
 
+/* A server that does not answer the settings of its client keeps both. */
+static void
+check_applying(struct pool_slot *slot, int64_t now_us)
+{
+	int64_t timeout_us = slot->pool->options.server_connect_timeout_us;
+	struct error err;
+
+	error_set(&err, SQLSTATE_CONNECTION_FAILURE,
+	    "server \"%s\" does not answer", slot->node->name);
+	list_foreach_safe (&slot->by_state[SERVER_ACTIVE], link) {
+		struct server *server = list_entry(link, struct server, link);
+
+		if (server->applying != NULL && timeout_us > 0 &&
+		    now_us - server->request_us >= timeout_us) {
+			server_close(server, CLOSE_SERVER_UNCLEAN, &err);
+		}
+	}
+}
+
 void
 pool_tick(struct pool *pool, int64_t now_us)
 {
@@ -545,6 +564,7 @@ pool_tick(struct pool *pool, int64_t now_us)
 
 		check_idle(slot, now_us);
 		check_login(slot, now_us);
+		check_applying(slot, now_us);
 		try_again(slot);
 	}
 	list_foreach_safe (&pool->old_slots, old_link) {

@@ -486,6 +486,30 @@ START_TEST(relay_outlives_the_database_of_its_clients)
 }
 END_TEST
 
+START_TEST(relay_gives_up_a_server_that_does_not_answer_the_settings)
+{
+	struct msg_parameter parameters[] = {
+	    {"user", "u"}, {"database", "app"}, {"application_name", "a"}};
+	struct house house;
+	struct peer *client;
+	struct buf out = {0};
+
+	house_start(&house, config_text);
+	client = house_connect(&house);
+	msg_startup(&out, parameters, 3);
+	peer_send(&house, client, buf_bytes(&out), out.length);
+	peer_welcome(&house, &house.servers[0], false);
+	ck_assert_int_eq(buf_text(&house.servers[0].from_us)[0], 'Q');
+	house_wait(&house, 14 * (int64_t)1000000);
+	ck_assert_ptr_nonnull(client->stream);
+	house_wait(&house, 2 * (int64_t)1000000);
+	ck_assert_ptr_null(client->stream);
+	ck_assert_ptr_null(house.servers[0].stream);
+	buf_fini(&out);
+	house_stop(&house);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -507,6 +531,8 @@ main(void)
 	tcase_add_test(ugly, relay_streams_what_is_larger_than_its_buffer);
 	tcase_add_test(ugly, relay_stops_reading_for_a_client_that_does_not);
 	tcase_add_test(ugly, relay_bounds_what_a_waiting_client_sends);
+	tcase_add_test(
+	    ugly, relay_gives_up_a_server_that_does_not_answer_the_settings);
 	tcase_add_loop_test(ugly, relay_refuses_what_is_no_message, 0, 5);
 	tcase_add_test(
 	    ugly, relay_closes_a_strangers_statement_before_a_malformed_parse);
