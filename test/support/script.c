@@ -175,6 +175,51 @@ stage_forget(struct stage *stage)
 	}
 }
 
+void
+stage_open_single(
+    struct stage *stage, const char *label, const char *config, bool slowly)
+{
+	stage_open(stage, label, config, slowly);
+	ck_assert_uint_eq(stage->house.server_count, 1);
+	stage_bind(stage, 's', &stage->house.servers[0]);
+	peer_welcome(&stage->house, &stage->house.servers[0], false);
+	stage_forget(stage);
+}
+
+void
+stage_open_replicas(
+    struct stage *stage, const char *label, const char *config, bool slowly)
+{
+	stage_open(stage, label, config, slowly);
+	/* Without a monitor the roles show at login; all three are tried. */
+	for (int port = 1; port <= 3; port++) {
+		for (int i = 0;
+		     i < 20 && house_server_at(&stage->house, port) == NULL;
+		     i++) {
+			house_wait(&stage->house, 20000);
+		}
+		ck_assert_ptr_nonnull(house_server_at(&stage->house, port));
+		peer_welcome(&stage->house,
+		    house_server_at(&stage->house, port), port != 1);
+	}
+	stage_bind(stage, 'p', house_server_at(&stage->house, 1));
+	stage_forget(stage);
+}
+
+void
+stage_bind_asked(struct stage *stage, char letter)
+{
+	for (int port = 2; port <= 3; port++) {
+		struct peer *peer = house_server_at(&stage->house, port);
+
+		if (peer != NULL && peer->from_us.length > 0) {
+			stage_bind(stage, letter, peer);
+			return;
+		}
+	}
+	ck_abort_msg("%s: no replica was asked", stage->label);
+}
+
 static struct peer *
 find_peer(struct stage *stage, char who)
 {

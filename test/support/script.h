@@ -37,6 +37,19 @@ void stage_open(
     struct stage *stage, const char *label, const char *config, bool slowly);
 void stage_close(struct stage *stage);
 
+/* As stage_open(), under a CONFIG whose database has one host and pool_size 1:
+ * its server is logged in to, and is 's'. */
+void stage_open_single(
+    struct stage *stage, const char *label, const char *config, bool slowly);
+
+/* As stage_open(), under a CONFIG whose database has the ports 1 to 3: all
+ * three are logged in to, 1 as the primary ('p'), the others as replicas. */
+void stage_open_replicas(
+    struct stage *stage, const char *label, const char *config, bool slowly);
+
+/* Binds LETTER to the replica that has been sent something. */
+void stage_bind_asked(struct stage *stage, char letter);
+
 /* From now on LETTER is PEER. */
 void stage_bind(struct stage *stage, char letter, struct peer *peer);
 

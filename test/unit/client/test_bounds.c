@@ -24,16 +24,6 @@ static const char config_text[] =
 /* The second client's request: what the server sees when it is free. */
 #define NEXT "Q:select_2"
 
-static void
-set_stage(struct stage *stage, const char *label, bool slowly)
-{
-	stage_open(stage, label, config_text, slowly);
-	ck_assert_uint_eq(stage->house.server_count, 1);
-	stage_bind(stage, 's', &stage->house.servers[0]);
-	peer_welcome(&stage->house, &stage->house.servers[0], false);
-	stage_forget(stage);
-}
-
 /* Sends of BYTES those from START to END as SERVER. */
 static void
 send_part(
@@ -49,7 +39,7 @@ START_TEST(relay_gives_no_server_for_a_header_alone)
 	struct buf query = {0};
 	char *text = mem_zalloc(100001);
 
-	set_stage(&stage, "ugly moments", false);
+	stage_open_single(&stage, "ugly moments", config_text, false);
 	memset(text, ' ', 100000);
 	ck_assert(msg_query(&query, text));
 	peer_send(&stage.house, stage.clients[0], buf_bytes(&query), 100);
@@ -72,7 +62,7 @@ START_TEST(relay_frees_a_server_whose_answer_fills_the_buffer)
 	char *row = mem_zalloc(SCRATCH_BYTES);
 	struct msg_value value = {row, SCRATCH_BYTES - 11 - 11 - 6};
 
-	set_stage(&stage, "ugly moments", false);
+	stage_open_single(&stage, "ugly moments", config_text, false);
 	stage_run(&stage, ">1 Q:select_1");
 	stage_run(&stage, "=s Q:select_1");
 	ck_assert(msg_data_row(&answer, &value, 1));
@@ -95,7 +85,7 @@ START_TEST(relay_hands_on_no_server_in_the_midst_of_a_notice)
 	struct buf answer = {0};
 	size_t half;
 
-	set_stage(&stage, "ugly moments", false);
+	stage_open_single(&stage, "ugly moments", config_text, false);
 	stage_run(&stage, ">1 Q:insert");
 	msg_command_complete(&answer, "INSERT");
 	msg_ready_for_query(&answer, 'I');
@@ -116,7 +106,7 @@ START_TEST(relay_drains_a_server_from_the_midst_of_a_row)
 	char *row = mem_zalloc(100000);
 	struct msg_value value = {row, 100000};
 
-	set_stage(&stage, "ugly moments", false);
+	stage_open_single(&stage, "ugly moments", config_text, false);
 	stage_run(&stage, ">1 Q:select_1");
 	stage_run(&stage, "=s Q:select_1");
 	memset(row, '.', 100000);
@@ -142,7 +132,7 @@ START_TEST(relay_answers_nobody_who_does_not_listen)
 	struct stage stage;
 	struct buf syncs = {0};
 
-	set_stage(&stage, "ugly moments", false);
+	stage_open_single(&stage, "ugly moments", config_text, false);
 	peer_set_room(&stage.house, stage.clients[0], 0);
 	for (int i = 0; i < 100000; i++) {
 		msg_sync(&syncs);
@@ -164,7 +154,7 @@ START_TEST(relay_closes_on_a_malformed_ready)
 	    "Z\0\0\0\4", "Z\0\0\0\6I", "Z\0\1\0\0I"};
 	struct stage stage;
 
-	set_stage(&stage, "ugly moments", false);
+	stage_open_single(&stage, "ugly moments", config_text, false);
 	stage_run(&stage, ">1 Q:select_1");
 	stage_run(&stage, ">s T D C:S");
 	peer_send(&stage.house, &stage.house.servers[0], bad[_i], 6);
@@ -186,47 +176,13 @@ static const char replicas_text[] =
 
 #define ASK ">1 Q:select_1"
 
-static void
-set_replicas(struct stage *stage)
-{
-	stage_open(stage, "replicas", replicas_text, false);
-	/* Without a monitor the roles show at login; all three are tried. */
-	for (int port = 1; port <= 3; port++) {
-		for (int i = 0;
-		     i < 20 && house_server_at(&stage->house, port) == NULL;
-		     i++) {
-			house_wait(&stage->house, 20000);
-		}
-		ck_assert_ptr_nonnull(house_server_at(&stage->house, port));
-		peer_welcome(&stage->house,
-		    house_server_at(&stage->house, port), port != 1);
-	}
-	stage_bind(stage, 'p', house_server_at(&stage->house, 1));
-	stage_forget(stage);
-}
-
-/* Binds LETTER to the replica that has been sent something. */
-static void
-bind_replica(struct stage *stage, char letter)
-{
-	for (int port = 2; port <= 3; port++) {
-		struct peer *peer = house_server_at(&stage->house, port);
-
-		if (peer != NULL && peer->from_us.length > 0) {
-			stage_bind(stage, letter, peer);
-			return;
-		}
-	}
-	ck_abort_msg("%s: no replica was asked", stage->label);
-}
-
 /* A read has gone to the replica that 'r' is bound to then. */
 static void
 ask_replica(struct stage *stage)
 {
-	set_replicas(stage);
+	stage_open_replicas(stage, "replicas", replicas_text, false);
 	stage_run(stage, ASK);
-	bind_replica(stage, 'r');
+	stage_bind_asked(stage, 'r');
 	stage_run(stage, "=r Q:select_1");
 }
 
@@ -241,7 +197,7 @@ START_TEST(replay_forgets_the_half_of_a_message_it_held)
 	peer_send(
 	    &stage.house, stage.bound['r'], buf_bytes(&half), half.length - 3);
 	peer_end(&stage.house, stage.bound['r']);
-	bind_replica(&stage, 'q');
+	stage_bind_asked(&stage, 'q');
 	stage_run(&stage, "=q Q:select_1");
 	stage_run(&stage, ">q T D C:S Z:I");
 	stage_run(&stage, "=1 T D C:S Z:I");
@@ -293,14 +249,14 @@ START_TEST(replay_asks_elsewhere_when_a_begin_of_ours_is_refused)
 {
 	struct stage stage;
 
-	set_replicas(&stage);
+	stage_open_replicas(&stage, "replicas", replicas_text, false);
 	stage_run(&stage, ">1 Q:begin_read_only");
 	stage_run(&stage, "=1 C:BEGIN Z:T");
 	stage_run(&stage, ASK);
-	bind_replica(&stage, 'r');
+	stage_bind_asked(&stage, 'r');
 	stage_run(&stage, "=r Q:begin_read_only Q:select_1");
 	stage_run(&stage, ">r E:57P01");
-	bind_replica(&stage, 'q');
+	stage_bind_asked(&stage, 'q');
 	stage_run(&stage, "=q Q:begin_read_only Q:select_1");
 	stage_run(&stage, ">q C:BEGIN Z:T T D C:S Z:T");
 	stage_run(&stage, "=1 T D C:S Z:T");
@@ -312,7 +268,7 @@ START_TEST(a_begin_of_ours_refused_by_the_primary_ends_in_its_words)
 {
 	struct stage stage;
 
-	set_replicas(&stage);
+	stage_open_replicas(&stage, "replicas", replicas_text, false);
 	stage_run(&stage, ">1 Q:begin_read_only");
 	stage_run(&stage, ">1 Q:select_nextval('s')");
 	buf_clear(&stage.clients[0]->from_us);

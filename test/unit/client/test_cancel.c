@@ -52,7 +52,7 @@ send_cancel(struct stage *stage, const uint8_t *key)
 	buf_fini(&request);
 }
 
-/* As set_stage(), and KEY is the first client's. */
+/* As stage_open_single(), and KEY is the first client's. */
 static void
 set_stage_with_key(struct stage *stage, uint8_t *key)
 {

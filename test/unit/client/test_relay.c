@@ -148,21 +148,11 @@ static const struct script scripts[] = {
 };
 
 static void
-set_stage(struct stage *stage, const char *label, bool slowly)
-{
-	stage_open(stage, label, config_text, slowly);
-	ck_assert_uint_eq(stage->house.server_count, 1);
-	stage_bind(stage, 's', &stage->house.servers[0]);
-	peer_welcome(&stage->house, &stage->house.servers[0], false);
-	stage_forget(stage);
-}
-
-static void
 run_script(const struct script *script, bool slowly)
 {
 	struct stage stage;
 
-	set_stage(&stage, script->label, slowly);
+	stage_open_single(&stage, script->label, config_text, slowly);
 	for (int i = 0; i < STEPS_MAX && script->steps[i] != NULL; i++) {
 		stage_run(&stage, script->steps[i]);
 	}
@@ -187,7 +177,7 @@ START_TEST(relay_never_hands_on_a_server_its_client_left_midway)
 {
 	struct stage stage;
 
-	set_stage(&stage, "ugly moments", false);
+	stage_open_single(&stage, "ugly moments", config_text, false);
 	stage_run(&stage, ">1 Q:select_1");
 	stage_run(&stage, ">2 " NEXT);
 	stage_run(&stage, ">s T D");
@@ -210,7 +200,7 @@ START_TEST(relay_reuses_a_server_its_client_left_clean)
 {
 	struct stage stage;
 
-	set_stage(&stage, "ugly moments", false);
+	stage_open_single(&stage, "ugly moments", config_text, false);
 	stage_run(&stage, ">1 Q:select_1");
 	stage_run(&stage, ">s T D C:S Z:I");
 	stage_run(&stage, "=s Q:select_1");
@@ -226,7 +216,7 @@ START_TEST(relay_tells_its_client_when_the_server_is_lost)
 {
 	struct stage stage;
 
-	set_stage(&stage, "ugly moments", false);
+	stage_open_single(&stage, "ugly moments", config_text, false);
 	stage_run(&stage, ">1 Q:insert");
 	peer_end(&stage.house, &stage.house.servers[0]);
 	ck_assert_ptr_null(stage.clients[0]->stream);
@@ -240,7 +230,7 @@ START_TEST(relay_closes_on_a_message_nobody_asked_for)
 {
 	struct stage stage;
 
-	set_stage(&stage, "ugly moments", false);
+	stage_open_single(&stage, "ugly moments", config_text, false);
 	stage_run(&stage, ">1 Q:select_1");
 	stage_run(&stage, ">s 1");
 	ck_assert_ptr_null(stage.house.servers[0].stream);
@@ -257,7 +247,7 @@ START_TEST(relay_streams_what_is_larger_than_its_buffer)
 	struct msg_value value = {row, size};
 	struct buf answer = {0};
 
-	set_stage(&stage, "ugly moments", false);
+	stage_open_single(&stage, "ugly moments", config_text, false);
 	stage_run(&stage, ">1 Q:select_1");
 	ck_assert(msg_data_row(&answer, &value, 1));
 	peer_send(&stage.house, &stage.house.servers[0], buf_bytes(&answer),
@@ -280,7 +270,7 @@ START_TEST(relay_stops_reading_for_a_client_that_does_not)
 	struct msg_value value = {row, size};
 	struct buf answer = {0};
 
-	set_stage(&stage, "ugly moments", false);
+	stage_open_single(&stage, "ugly moments", config_text, false);
 	stage_run(&stage, ">1 Q:select_1");
 	peer_set_room(&stage.house, stage.clients[0], 1000);
 	ck_assert(msg_data_row(&answer, &value, 1));
@@ -303,7 +293,7 @@ START_TEST(relay_bounds_what_a_waiting_client_sends)
 	struct stage stage;
 	struct buf queries = {0};
 
-	set_stage(&stage, "ugly moments", false);
+	stage_open_single(&stage, "ugly moments", config_text, false);
 	stage_run(&stage, ">1 Q:select_1");
 	for (int i = 0; i < 10000; i++) {
 		ck_assert(msg_query(&queries, "select 2"));
@@ -323,7 +313,7 @@ START_TEST(relay_refuses_what_is_no_message)
 	    "Q\377\377\377\377", "S\0\1\0\0", "p\0\0\0\5x"};
 	struct stage stage;
 
-	set_stage(&stage, "ugly moments", false);
+	stage_open_single(&stage, "ugly moments", config_text, false);
 	peer_send(&stage.house, stage.clients[0], bad[_i], 5);
 	ck_assert_ptr_null(stage.clients[0]->stream);
 	stage_run(&stage, ">2 " NEXT);
@@ -347,7 +337,7 @@ START_TEST(relay_closes_a_strangers_statement_before_a_malformed_parse)
 	static const char parse[] = "P\0\0\0\16\0select 1\0S\0\0\0\4";
 	struct stage stage;
 
-	set_stage(&stage, "malformed parse", false);
+	stage_open_single(&stage, "malformed parse", config_text, false);
 	leave_unnamed(&stage);
 	peer_send(&stage.house, stage.clients[0], parse, sizeof(parse) - 1);
 	ck_assert_uint_eq(
@@ -364,7 +354,7 @@ START_TEST(relay_frees_a_server_whose_answer_fills_the_buffer_to_the_byte)
 	char *row = mem_zalloc(70000);
 	struct msg_value value = {row, 0};
 
-	set_stage(&stage, "full buffer", false);
+	stage_open_single(&stage, "full buffer", config_text, false);
 	stage_run(&stage, ">1 Q:select_1");
 	stage_run(&stage, ">2 " NEXT);
 	msg_command_complete(&tail, "S");
@@ -389,7 +379,7 @@ START_TEST(relay_frees_a_server_whose_copy_failed_amid_a_message)
 	static const char half[] = "d\0\0\0\10ab";
 	struct stage stage;
 
-	set_stage(&stage, "copy failed", false);
+	stage_open_single(&stage, "copy failed", config_text, false);
 	stage_run(&stage, ">1 Q:copy_t_from_stdin");
 	stage_run(&stage, ">s G");
 	peer_send(&stage.house, stage.clients[0], half, sizeof(half) - 1);
@@ -409,7 +399,7 @@ START_TEST(relay_does_not_hand_on_a_server_amid_a_message)
 	static const char half[] = "Z\0\0\0\5IN\0\0\0\20SNOT";
 	struct stage stage;
 
-	set_stage(&stage, "half a notice", false);
+	stage_open_single(&stage, "half a notice", config_text, false);
 	stage_run(&stage, ">1 Q:select_1");
 	stage_run(&stage, ">s C:S");
 	peer_send(
@@ -425,7 +415,7 @@ START_TEST(relay_asks_no_more_of_a_client_that_does_not_read)
 	struct stage stage;
 	struct buf syncs = {0};
 
-	set_stage(&stage, "does not read", false);
+	stage_open_single(&stage, "does not read", config_text, false);
 	for (int i = 0; i < 100000; i++) {
 		msg_sync(&syncs);
 	}
@@ -447,7 +437,7 @@ START_TEST(relay_refuses_encryption_once_of_each_kind)
 	struct stage stage;
 	struct peer *peer;
 
-	set_stage(&stage, "encryption", false);
+	stage_open_single(&stage, "encryption", config_text, false);
 	peer = house_connect(&stage.house);
 	peer_send(&stage.house, peer, ssl, 8);
 	peer_send(&stage.house, peer, gss, 8);
@@ -468,7 +458,7 @@ START_TEST(relay_outlives_the_database_of_its_clients)
 	    config_load_text("test", other, strlen(other), &problems);
 	struct stage stage;
 
-	set_stage(&stage, "database removed", false);
+	stage_open_single(&stage, "database removed", config_text, false);
 	stage_run(&stage, ">1 Q:select_1");
 	stage_run(&stage, ">2 " NEXT);
 	ck_assert_ptr_nonnull(config);

@@ -187,50 +187,16 @@ static const struct script scripts[] = {
 };
 
 static void
-set_stage(struct stage *stage, const char *label, bool slowly)
-{
-	stage_open(stage, label, config_text, slowly);
-	/* Without a monitor the roles show at login; all three are tried. */
-	for (int port = 1; port <= 3; port++) {
-		for (int i = 0;
-		     i < 20 && house_server_at(&stage->house, port) == NULL;
-		     i++) {
-			house_wait(&stage->house, 20000);
-		}
-		ck_assert_ptr_nonnull(house_server_at(&stage->house, port));
-		peer_welcome(&stage->house,
-		    house_server_at(&stage->house, port), port != 1);
-	}
-	stage_bind(stage, 'p', house_server_at(&stage->house, 1));
-	stage_forget(stage);
-}
-
-/* Binds LETTER to the replica that has been sent something. */
-static void
-bind_replica(struct stage *stage, char letter)
-{
-	for (int port = 2; port <= 3; port++) {
-		struct peer *peer = house_server_at(&stage->house, port);
-
-		if (peer != NULL && peer->from_us.length > 0) {
-			stage_bind(stage, letter, peer);
-			return;
-		}
-	}
-	ck_abort_msg("%s: no replica was asked", stage->label);
-}
-
-static void
 run_script(const struct script *script, bool slowly)
 {
 	struct stage stage;
 
-	set_stage(&stage, script->label, slowly);
+	stage_open_replicas(&stage, script->label, config_text, slowly);
 	for (int i = 0; i < STEPS_MAX && script->steps[i] != NULL; i++) {
 		const char *step = script->steps[i];
 
 		if (step[0] == '?') {
-			bind_replica(&stage, step[1]);
+			stage_bind_asked(&stage, step[1]);
 		} else if (step[0] == 'x') {
 			struct peer *peer = stage.bound[(unsigned char)step[1]];
 
@@ -260,13 +226,13 @@ START_TEST(replay_forgets_half_a_message_of_a_lost_replica)
 	static const char half[] = "T\0\0\0\100\0\1c";
 	struct stage stage;
 
-	set_stage(&stage, "half a message", false);
+	stage_open_replicas(&stage, "half a message", config_text, false);
 	stage_run(&stage, ASK);
-	bind_replica(&stage, 'r');
+	stage_bind_asked(&stage, 'r');
 	peer_send(&stage.house, stage.bound['r'], half, sizeof(half) - 1);
 	stage_forget(&stage);
 	peer_end(&stage.house, stage.bound['r']);
-	bind_replica(&stage, 'q');
+	stage_bind_asked(&stage, 'q');
 	stage_run(&stage, "=q Q:select_1");
 	stage_run(&stage, ">q T D C:S Z:I");
 	stage_run(&stage, "=1 T D C:S Z:I");
@@ -281,9 +247,9 @@ START_TEST(replay_holds_a_bounded_part_of_an_answer)
 {
 	struct stage stage;
 
-	set_stage(&stage, "many notices", false);
+	stage_open_replicas(&stage, "many notices", config_text, false);
 	stage_run(&stage, ASK);
-	bind_replica(&stage, 'r');
+	stage_bind_asked(&stage, 'r');
 	stage_run(&stage, "=1");
 	for (int i = 0; i < 1000; i++) {
 		stage_run(&stage, ">r N N N N N N N N N N");
