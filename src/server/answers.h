@@ -16,8 +16,10 @@
 #include <stdint.h>
 
 #include "core/list.h"
+#include "server/note.h"
 
 struct buf;
+struct note;
 
 /* More owed answers than this and the client has to wait. */
 #define ANSWERS_MAX ((uint32_t)65536)
@@ -66,8 +68,24 @@ void answers_sent_own(struct answers *answers, uint8_t type);
 /* An empty Query of our own is about to be sent, see answers_needs_probe(). */
 void answers_sent_probe(struct answers *answers);
 
-/* BYTES are to reach the client behind everything owed so far. False, and
- * nothing kept, when nothing is owed: the caller passes them on now. */
+/* As answers_sent_own(), in an extended batch of the client's: its success is
+ * swallowed, its error is the client's, who loses the rest of its batch. */
+void answers_sent_helper(struct answers *answers, uint8_t type);
+
+/*
+ * Attaches NOTE (owned by ANSWERS from now on) to the message told last, or to
+ * the answer invented last. If that is not to be answered at all (skipped
+ * behind an error), on_note() is called at once.
+ */
+void answers_attach(struct answers *answers, struct note *note);
+
+/* The note of the oldest answer owed; NULL: it has none. Borrowed. */
+struct note *answers_head_note(const struct answers *answers);
+
+/* BYTES are to reach the client behind everything owed so far; in an extended
+ * batch that fails before, they are dropped. False, and nothing kept, when
+ * nothing is owed: the caller passes them on now, unless answers_is_skipping().
+ */
 bool answers_invent(struct answers *answers, const void *bytes, size_t size)
     __attribute__((warn_unused_result));
 

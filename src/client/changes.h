@@ -1,0 +1,55 @@
+/*
+ * changes.h - the settings of a client as its transaction changes them.
+ *
+ * PostgreSQL's rules: SET holds when its transaction commits and is undone with
+ * it or with a savepoint; SET LOCAL ends with the transaction. What is recorded
+ * here has been acknowledged by the server; outside any of it, the client's
+ * profile alone is the truth. Pure data.
+ */
+#ifndef CLIENT_CHANGES_H
+#define CLIENT_CHANGES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct profile;
+struct profiles;
+
+/* Zeroed: nothing has changed in this transaction. */
+struct changes {
+	struct change *items; /* owned */
+	size_t count;
+	size_t capacity;
+};
+
+void changes_fini(struct changes *changes);
+
+static inline bool
+changes_are_none(const struct changes *changes)
+{
+	return changes->count == 0;
+}
+
+/* NAME (lower case) has become VALUE; NULL: it has gone back to what it is
+ * without any setting of the client's. LOCAL: until the transaction ends. */
+void changes_set(struct changes *changes, const char *name, const char *value,
+    bool is_local);
+
+/* Savepoints need to be told only while something is recorded. */
+void changes_savepoint(struct changes *changes, const char *name);
+void changes_release(struct changes *changes, const char *name);
+void changes_rollback_to(struct changes *changes, const char *name);
+
+/* The transaction was rolled back. */
+void changes_rollback(struct changes *changes);
+
+/* The transaction was committed: *PROFILE (shared) becomes what the client's
+ * settings are now; nothing is recorded any more. */
+void changes_commit(struct changes *changes, struct profile **profile);
+
+/* What the settings are at this moment, within the transaction; PROFILE is what
+ * they were before it. Counted for the caller. */
+struct profile *changes_profile(
+    const struct changes *changes, struct profile *profile);
+
+#endif

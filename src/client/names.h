@@ -1,0 +1,63 @@
+/*
+ * names.h - what a client calls its prepared statements.
+ *
+ * As with a server's own beliefs (server/prepared.h), a name is defined or
+ * gone when the server has acknowledged it; until then, what it will be holds
+ * within its batch only.
+ */
+#ifndef CLIENT_NAMES_H
+#define CLIENT_NAMES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/hash.h"
+#include "server/note.h"
+
+struct statement;
+
+/* Zeroed: none. */
+struct names {
+	struct name *table; /* owned */
+	size_t bytes;       /* of names and entries, without the statements */
+};
+
+/* One name with a change under way; ended by names_on_note(). */
+struct name_change;
+
+enum name_state {
+	NAME_UNKNOWN, /* no statement is called so */
+	NAME_KNOWN,   /* *statement is */
+	NAME_WAIT     /* an earlier batch will tell; not before */
+};
+
+void names_fini(struct names *names);
+
+/* What NAME of LENGTH bytes (no NUL needed) is for a message of batch number
+ * BATCH. *STATEMENT is borrowed. */
+enum name_state names_look(const struct names *names, const char *name,
+    size_t length, uint64_t batch, struct statement **statement);
+
+/*
+ * NAME is about to become STATEMENT (counted by this), or with NULL nothing,
+ * by a message of batch number BATCH. Returns what names_on_note() must be
+ * called with, exactly once.
+ */
+struct name_change *names_change(struct names *names, const char *name,
+    size_t length, struct statement *statement, uint64_t batch);
+void names_on_note(
+    struct names *names, struct name_change **change, enum note_event event);
+
+/* All names are gone (DISCARD ALL, DEALLOCATE ALL); changes under way stay. */
+void names_clear(struct names *names);
+
+/* The client's name for STATEMENT, any if there are several; NULL: none. A
+ * scan, for error messages. Borrowed; *LENGTH without a NUL. */
+const char *names_of(const struct names *names,
+    const struct statement *statement, size_t *length);
+
+/* How many names there are. */
+size_t names_count(const struct names *names);
+
+#endif

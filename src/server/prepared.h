@@ -1,0 +1,68 @@
+/*
+ * prepared.h - which statements a server has, as far as we know.
+ *
+ * An entry's truth changes when the server acknowledges. While messages about
+ * it are under way, what it will come out as can be relied on only within the
+ * batch they belong to: if something fails there, what follows up to the Sync
+ * is skipped with it.
+ */
+#ifndef SERVER_PREPARED_H
+#define SERVER_PREPARED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/hash.h"
+#include "core/list.h"
+#include "server/note.h"
+
+struct statement;
+
+struct prepared {
+	struct prepared_entry *table; /* owned entries, by statement */
+	struct list recent;           /* of known entries, latest use first */
+	struct prepared_entry *last;  /* the one found last; may be NULL */
+};
+
+enum prepared_state {
+	PREPARED_KNOWN,   /* it can be bound */
+	PREPARED_MISSING, /* Parse it first */
+	PREPARED_DOUBTED, /* Close it, then Parse it: what is there is unsure */
+	PREPARED_WAIT     /* an earlier batch will tell; not before */
+};
+
+void prepared_init(struct prepared *prepared);
+void prepared_fini(struct prepared *prepared);
+
+/* What a message of batch number BATCH finds of STATEMENT. A known one is used
+ * by this. */
+enum prepared_state prepared_look(struct prepared *prepared,
+    const struct statement *statement, uint64_t batch);
+
+/*
+ * A Parse of STATEMENT (BELIEF_PREPARED) or a Close of it (BELIEF_CLOSED) is
+ * about to be sent in batch number BATCH. Returns the note to attach to it,
+ * which the caller owns until then. After prepared_look() has not said WAIT.
+ */
+struct note *prepared_sent(struct prepared *prepared,
+    struct statement *statement, enum note_belief belief, uint64_t batch);
+
+/* What became of a message prepared_sent() was told of. */
+void prepared_on_note(
+    struct prepared *prepared, const struct note *note, enum note_event event);
+
+/* The statement to close so that there are no more than LIMIT, the longest
+ * unused of which nothing is under way; NULL: none is needed, or can be. */
+struct statement *prepared_surplus(struct prepared *prepared, size_t limit);
+
+/* What we believed has turned out wrong: all that is known is doubted. */
+void prepared_doubt(struct prepared *prepared);
+
+/* The server has lost them all (DISCARD ALL, DEALLOCATE ALL). */
+void prepared_forget(struct prepared *prepared);
+
+/* How many are known. */
+size_t prepared_count(const struct prepared *prepared);
+
+#endif
