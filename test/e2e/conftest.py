@@ -5,6 +5,7 @@
     pgweir    a function that starts a pgweir with the settings given and stops
               it after the test, checking that it ended well and left nothing
     proxy     one pgweir with default settings, shared by a file's tests
+    stage     a pgweir, and PostgreSQL beside it, to compare them (twoway.py)
 
 Options: --direct runs the tests marked "fidelity" against PostgreSQL itself.
 Environment: PGWEIR, the binary (default build/src/pgweir of this checkout).
@@ -138,4 +139,15 @@ def pgweir(request, cluster):
 def proxy(request, cluster):
     factory = Factory(request, cluster)
     yield factory()
+    factory.end()
+
+
+@pytest.fixture(scope="module")
+def stage(request, cluster):
+    """Where scripts run with and without pgweir, see twoway.py."""
+    from twoway import Stage
+    factory = Factory(request, cluster)
+    made = Stage(cluster, factory)
+    yield made
+    made.end()
     factory.end()
