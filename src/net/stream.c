@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -193,6 +194,89 @@ stream_write(struct stream *stream, const void *bytes, size_t size)
 		set_interest(stream);
 	}
 	return result;
+}
+
+/* Sends what the socket takes of PIECES at once; *SENT says how much. */
+static enum io_result
+gather(
+    struct stream *stream, const struct iovec *pieces, int count, size_t *sent)
+{
+	/* sendmsg(2) only reads them, though its structure does not say so. */
+	struct msghdr message = {
+	    .msg_iov = (struct iovec *)(uintptr_t)pieces,
+	    .msg_iovlen = (size_t)count,
+	};
+	ssize_t n;
+
+	do {
+		n = sendmsg(stream->fd, &message, MSG_NOSIGNAL);
+	} while (n < 0 && errno == EINTR);
+	*sent = n < 0 ? 0 : (size_t)n;
+	if (n >= 0 || errno == EAGAIN || errno == EWOULDBLOCK) {
+		return IO_AGAIN; /* unless that was all */
+	}
+	return IO_FAILED;
+}
+
+/* The same piece by piece, for a transport. */
+static enum io_result
+send_pieces(
+    struct stream *stream, const struct iovec *pieces, int count, size_t *sent)
+{
+	enum io_result result = IO_DONE;
+
+	*sent = 0;
+	for (int i = 0; i < count && result == IO_DONE; i++) {
+		size_t n;
+
+		result = send_some(
+		    stream, pieces[i].iov_base, pieces[i].iov_len, &n);
+		*sent += n;
+	}
+	return result;
+}
+
+/* Keeps PIECES without their first SENT bytes; returns how many bytes. */
+static size_t
+keep_pieces(
+    struct stream *stream, const struct iovec *pieces, int count, size_t sent)
+{
+	size_t before = stream->kept.length;
+
+	for (int i = 0; i < count; i++) {
+		const uint8_t *bytes = pieces[i].iov_base;
+		size_t size = pieces[i].iov_len;
+		size_t skipped = sent < size ? sent : size;
+
+		sent -= skipped;
+		if (size > skipped) {
+			kept_append(loop_blocks(stream->loop), &stream->kept,
+			    bytes + skipped, size - skipped);
+		}
+	}
+	return stream->kept.length - before;
+}
+
+enum io_result
+stream_writev(struct stream *stream, const struct iovec *pieces, int count)
+{
+	enum io_result result = IO_AGAIN;
+	size_t sent = 0;
+
+	assert(!stream->closed && count >= 0 && count <= IOV_MAX);
+	if (stream->kept.length == 0) {
+		result = stream->transport == NULL
+		    ? gather(stream, pieces, count, &sent)
+		    : send_pieces(stream, pieces, count, &sent);
+	}
+	if (result != IO_AGAIN) {
+		return result;
+	}
+	if (keep_pieces(stream, pieces, count, sent) == 0) {
+		return stream->kept.length > 0 ? IO_AGAIN : IO_DONE;
+	}
+	set_interest(stream);
+	return IO_AGAIN;
 }
 
 size_t

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 struct loop;
 struct stream;
@@ -71,6 +72,11 @@ enum io_result stream_read(struct stream *stream, void *bytes, size_t size,
  */
 enum io_result stream_write(
     struct stream *stream, const void *bytes, size_t size);
+
+/* As stream_write(), for COUNT pieces, one behind the other, in one system
+ * call; at most IOV_MAX. */
+enum io_result stream_writev(
+    struct stream *stream, const struct iovec *pieces, int count);
 
 /* Bytes kept because the peer did not take them. */
 size_t stream_pending(const struct stream *stream);
