@@ -25,7 +25,7 @@ static void on_applied(void *holder, const struct error *err);
 static void on_lost(void *holder, const struct error *err);
 
 static const struct server_holder holder_ops = {
-    answer_on_readable, on_server_drained, on_applied, on_lost};
+    answer_on_readable, on_server_drained, on_applied, on_lost, NULL};
 
 static void
 run_later(struct client *client)

@@ -1,9 +1,8 @@
 /*
- * answers.c - what a server still owes, in order.
+ * answers.c - what a server still owes, in order: the protocol's rules.
  *
- * One byte per owed message in a ring: its kind, and whether the answer is
- * ours. Sixteen fit into the server itself, so the steady state allocates
- * nothing. The rules that are easily got wrong:
+ * The ring they are kept in is answers_ring.c's. The rules that are easily got
+ * wrong:
  *
  * - After an ErrorResponse to an extended message the server ignores
  *   everything up to the next Sync, Query and FunctionCall included.
@@ -18,178 +17,38 @@
 #include "server/answers.h"
 
 #include <assert.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "core/buf.h"
-#include "core/mem.h"
 #include "proto/frame.h"
+#include "server/answers_ring.h"
 
-enum kind {
-	KIND_PARSE = 1,
-	KIND_BIND,
-	KIND_DESCRIBE,
-	KIND_EXECUTE,
-	KIND_CLOSE,
-	KIND_SYNC,
-	KIND_QUERY,
-	KIND_FUNCTION,
-	KIND_PROBE,      /* our empty Query */
-	KIND_MAYBE_SYNC, /* a Sync that the copy before it should eat */
-	KIND_COPY_END,   /* marks a CopyDone or CopyFail; not answered */
-	KIND_INVENTED    /* an answer of ours waits here */
-};
-
-#define SWALLOW_FLAG 0x80U
-#define KIND_MASK 0x7fU
-
-struct invented {
-	struct list_link link;
-	size_t size;
-	uint8_t bytes[];
-};
-
-void
-answers_init(struct answers *answers)
+static enum answers_seen
+whose_answer(uint8_t entry)
 {
-	*answers = (struct answers){0};
-	answers->ring = answers->inline_ring;
-	answers->capacity = ANSWERS_INLINE;
+	return (entry & FLAG_SWALLOW) != 0 ? ANSWERS_SWALLOW : ANSWERS_PASS;
 }
 
-static void
-drop_invented(struct answers *answers)
+/* An error's or a notice's. */
+static enum answers_seen
+whose_words(uint8_t entry)
 {
-	struct list_link *link = list_pop(&answers->invented);
-
-	assert(link != NULL);
-	free(list_entry(link, struct invented, link));
+	return (entry & FLAG_CLIENTS_ERROR) != 0 ? ANSWERS_PASS
+	                                         : whose_answer(entry);
 }
 
-void
-answers_fini(struct answers *answers)
-{
-	while (answers->invented.count > 0) {
-		drop_invented(answers);
-	}
-	if (answers->ring != answers->inline_ring) {
-		free(answers->ring);
-	}
-	answers_init(answers);
-}
-
-/* ---- the ring ------------------------------------------------------------ */
-
-static bool
-is_run(uint8_t entry)
-{
-	unsigned kind = entry & KIND_MASK;
-
-	return kind == KIND_QUERY || kind == KIND_EXECUTE;
-}
-
-static bool
-is_answered(uint8_t entry)
-{
-	unsigned kind = entry & KIND_MASK;
-
-	return kind != KIND_COPY_END && kind != KIND_INVENTED;
-}
-
-static uint8_t *
-entry_at(struct answers *answers, uint32_t position)
-{
-	return &answers->ring[(answers->head + position) &
-	    (answers->capacity - 1)];
-}
-
-static unsigned
-kind_at(struct answers *answers, uint32_t position)
-{
-	if (position >= answers->count) {
-		return 0;
-	}
-	return *entry_at(answers, position) & KIND_MASK;
-}
-
-static void
-grow(struct answers *answers)
-{
-	uint32_t capacity = answers->capacity * 2;
-	uint8_t *ring = mem_alloc(capacity);
-
-	for (uint32_t i = 0; i < answers->count; i++) {
-		ring[i] = *entry_at(answers, i);
-	}
-	if (answers->ring != answers->inline_ring) {
-		free(answers->ring);
-	}
-	answers->ring = ring;
-	answers->capacity = capacity;
-	answers->head = 0;
-}
-
-static void
-push(struct answers *answers, unsigned kind, bool swallow)
-{
-	uint8_t entry = (uint8_t)(kind | (swallow ? SWALLOW_FLAG : 0));
-
-	if (answers->count == answers->capacity) {
-		grow(answers);
-	}
-	*entry_at(answers, answers->count) = entry;
-	answers->count++;
-	answers->runs += is_run(entry) ? 1 : 0;
-	answers->sent += is_answered(entry) ? 1 : 0;
-}
-
-static uint8_t
-pop(struct answers *answers)
-{
-	uint8_t entry = *entry_at(answers, 0);
-
-	assert(answers->count > 0);
-	answers->head = (answers->head + 1) & (answers->capacity - 1);
-	answers->count--;
-	answers->runs -= is_run(entry) ? 1 : 0;
-	answers->done += is_answered(entry) ? 1 : 0;
-	return entry;
-}
-
-static void
-push_front(struct answers *answers, uint8_t entry)
-{
-	answers->head = (answers->head - 1) & (answers->capacity - 1);
-	answers->count++;
-	*entry_at(answers, 0) = entry;
-	answers->runs += is_run(entry) ? 1 : 0;
-	answers->done -= is_answered(entry) ? 1 : 0;
-}
-
-/* A copy's end that came when no copy was on any more. */
-static void
-drop_stale_copy_ends(struct answers *answers)
-{
-	while (kind_at(answers, 0) == KIND_COPY_END) {
-		(void)pop(answers);
-	}
-}
-
-/* Removes the oldest entry; returns whether its answer is ours. */
+/* The oldest is answered; returns whose its answer is. */
 static enum answers_seen
 finish_head(struct answers *answers)
 {
-	uint8_t entry = pop(answers);
+	uint8_t entry = ring_pop(answers, NOTE_DONE);
 
-	drop_stale_copy_ends(answers);
-	return (entry & SWALLOW_FLAG) != 0 ? ANSWERS_SWALLOW : ANSWERS_PASS;
+	ring_drop_copy_ends(answers);
+	return whose_answer(entry);
 }
 
 static enum answers_seen
 keep_head(struct answers *answers)
 {
-	return (*entry_at(answers, 0) & SWALLOW_FLAG) != 0 ? ANSWERS_SWALLOW
-	                                                   : ANSWERS_PASS;
+	return whose_answer(*ring_at(answers, 0));
 }
 
 /* ---- towards the server -------------------------------------------------- */
@@ -202,59 +61,63 @@ sent_copy(struct answers *answers, uint8_t type)
 	}
 	if (type != MSG_COPY_DATA) {
 		answers->copy_in = false;
-		push(answers, KIND_COPY_END, false);
+		ring_push(answers, KIND_COPY_END, 0);
 	}
 	return ANSWERS_FORWARD;
 }
 
 static enum answers_sent
-sent_sync(struct answers *answers, bool swallow)
+sent_sync(struct answers *answers, unsigned flags)
 {
+	answers->batches++;
 	if (answers->copy_in) {
-		push(answers, KIND_MAYBE_SYNC, swallow);
+		ring_push(answers, KIND_MAYBE_SYNC, flags);
 		return ANSWERS_FORWARD;
 	}
 	answers->skipping = false;
 	answers->batch_open = false;
-	push(answers, KIND_SYNC, swallow);
+	ring_push(answers, KIND_SYNC, flags);
 	return ANSWERS_FORWARD;
 }
 
 static enum answers_sent
-sent_request(
-    struct answers *answers, unsigned kind, bool opens_batch, bool swallow)
+sent_request(struct answers *answers, enum kind kind, unsigned flags)
 {
+	bool ends_batch = kind == KIND_QUERY || kind == KIND_FUNCTION;
+
 	if (answers->copy_in) {
 		return ANSWERS_VIOLATION;
 	}
 	if (answers->skipping) {
 		return ANSWERS_FORWARD;
 	}
-	answers->batch_open = opens_batch;
-	push(answers, kind, swallow);
+	answers->batch_open = !ends_batch;
+	answers->batches += ends_batch ? 1 : 0;
+	ring_push(answers, kind, flags);
 	return ANSWERS_FORWARD;
 }
 
-enum answers_sent
-answers_sent(struct answers *answers, uint8_t type, bool swallow)
+static enum answers_sent
+tell(struct answers *answers, uint8_t type, unsigned flags)
 {
+	answers->told = TOLD_NEVER; /* unless it is pushed */
 	switch (type) {
 	case MSG_PARSE:
-		return sent_request(answers, KIND_PARSE, true, swallow);
+		return sent_request(answers, KIND_PARSE, flags);
 	case MSG_BIND:
-		return sent_request(answers, KIND_BIND, true, swallow);
+		return sent_request(answers, KIND_BIND, flags);
 	case MSG_DESCRIBE:
-		return sent_request(answers, KIND_DESCRIBE, true, swallow);
+		return sent_request(answers, KIND_DESCRIBE, flags);
 	case MSG_EXECUTE:
-		return sent_request(answers, KIND_EXECUTE, true, swallow);
+		return sent_request(answers, KIND_EXECUTE, flags);
 	case MSG_CLOSE:
-		return sent_request(answers, KIND_CLOSE, true, swallow);
+		return sent_request(answers, KIND_CLOSE, flags);
 	case MSG_QUERY:
-		return sent_request(answers, KIND_QUERY, false, swallow);
+		return sent_request(answers, KIND_QUERY, flags);
 	case MSG_FUNCTION_CALL:
-		return sent_request(answers, KIND_FUNCTION, false, swallow);
+		return sent_request(answers, KIND_FUNCTION, flags);
 	case MSG_SYNC:
-		return sent_sync(answers, swallow);
+		return sent_sync(answers, flags);
 	case MSG_COPY_DATA:
 	case MSG_COPY_DONE:
 	case MSG_COPY_FAIL:
@@ -264,11 +127,28 @@ answers_sent(struct answers *answers, uint8_t type, bool swallow)
 	}
 }
 
+enum answers_sent
+answers_sent(struct answers *answers, uint8_t type, bool swallow)
+{
+	return tell(answers, type, swallow ? FLAG_SWALLOW : 0);
+}
+
 void
 answers_sent_own(struct answers *answers, uint8_t type)
 {
-	enum answers_sent result = answers_sent(answers, type, true);
+	enum answers_sent result = tell(answers, type, FLAG_SWALLOW);
 
+	assert(result == ANSWERS_FORWARD);
+}
+
+void
+answers_sent_helper(struct answers *answers, uint8_t type)
+{
+	enum answers_sent result;
+
+	assert(
+	    type != MSG_SYNC && type != MSG_QUERY && type != MSG_FUNCTION_CALL);
+	result = tell(answers, type, FLAG_SWALLOW | FLAG_CLIENTS_ERROR);
 	assert(result == ANSWERS_FORWARD);
 }
 
@@ -276,31 +156,8 @@ void
 answers_sent_probe(struct answers *answers)
 {
 	answers->probe_seen = false;
-	push(answers, KIND_PROBE, true);
-}
-
-bool
-answers_invent(struct answers *answers, const void *bytes, size_t size)
-{
-	struct invented *item;
-
-	if (answers->count == 0) {
-		return false;
-	}
-	item = mem_zalloc(sizeof(*item) + size);
-	item->size = size;
-	memcpy(item->bytes, bytes, size);
-	list_append(&answers->invented, &item->link);
-	push(answers, KIND_INVENTED, false);
-	return true;
-}
-
-void
-answers_swallow_all(struct answers *answers)
-{
-	for (uint32_t i = 0; i < answers->count; i++) {
-		*entry_at(answers, i) |= SWALLOW_FLAG;
-	}
+	answers->batches++;
+	ring_push(answers, KIND_PROBE, FLAG_SWALLOW);
 }
 
 /* ---- from the server ----------------------------------------------------- */
@@ -309,7 +166,7 @@ static bool
 has_sync(struct answers *answers)
 {
 	for (uint32_t i = 0; i < answers->count; i++) {
-		if (kind_at(answers, i) == KIND_SYNC) {
+		if (ring_kind(answers, i) == KIND_SYNC) {
 			return true;
 		}
 	}
@@ -319,28 +176,31 @@ has_sync(struct answers *answers)
 /*
  * The oldest run has begun COPY IN. Syncs right behind it are eaten by the
  * copy. Behind a Query only the copy's end may follow; behind an Execute
- * anything else is failed and skipped by the server, up to a Sync.
+ * anything else is failed and skipped by the server, up to a Sync. A message
+ * that we answer ourselves it does not see, and so it would wait for ever.
  */
 static enum answers_seen
 begin_copy(struct answers *answers)
 {
 	uint32_t position = 1;
-	unsigned next;
+	enum kind next;
 
-	while (kind_at(answers, position) == KIND_SYNC) {
-		*entry_at(answers, position) = (uint8_t)(KIND_MAYBE_SYNC |
-		    (*entry_at(answers, position) & SWALLOW_FLAG));
+	while (ring_kind(answers, position) == KIND_SYNC) {
+		uint8_t *entry = ring_at(answers, position);
+
+		*entry = (uint8_t)(KIND_MAYBE_SYNC | (*entry & ~KIND_MASK));
 		position++;
 	}
-	next = kind_at(answers, position);
-	if (position > 1 && kind_at(answers, 0) == KIND_EXECUTE &&
+	next = ring_kind(answers, position);
+	if (position > 1 && ring_kind(answers, 0) == KIND_EXECUTE &&
 	    !has_sync(answers)) {
 		answers->batch_open = true; /* the Sync sent did not end it */
 	}
 	answers->copying = true;
-	answers->copy_in = next == 0;
-	if (next != 0 && next != KIND_COPY_END &&
-	    kind_at(answers, 0) == KIND_QUERY) {
+	answers->copy_in = next == KIND_NONE;
+	if (next == KIND_INVENTED ||
+	    (next != KIND_NONE && next != KIND_COPY_END &&
+	        ring_kind(answers, 0) == KIND_QUERY)) {
 		return ANSWERS_CLIENT_FAULT;
 	}
 	return keep_head(answers);
@@ -351,15 +211,12 @@ begin_copy(struct answers *answers)
 static void
 end_copy(struct answers *answers)
 {
-	uint8_t head = pop(answers);
-
-	while (kind_at(answers, 0) == KIND_MAYBE_SYNC) {
-		(void)pop(answers);
+	while (ring_kind(answers, 1) == KIND_MAYBE_SYNC) {
+		ring_drop_second(answers);
 	}
-	if (kind_at(answers, 0) == KIND_COPY_END) {
-		(void)pop(answers);
+	if (ring_kind(answers, 1) == KIND_COPY_END) {
+		ring_drop_second(answers);
 	}
-	push_front(answers, head);
 	answers->copying = false;
 	answers->copy_in = false;
 }
@@ -367,68 +224,70 @@ end_copy(struct answers *answers)
 static enum answers_seen
 seen_command_complete(struct answers *answers)
 {
-	if (!is_run(*entry_at(answers, 0))) {
+	if (!entry_is_run(*ring_at(answers, 0))) {
 		return ANSWERS_UNEXPECTED;
 	}
 	if (answers->copying) {
 		end_copy(answers);
 	}
-	if (kind_at(answers, 0) == KIND_QUERY) {
+	if (ring_kind(answers, 0) == KIND_QUERY) {
 		return keep_head(answers);
 	}
 	return finish_head(answers);
 }
 
-/* Drops what an error in an extended batch leaves unanswered. */
+/* The oldest entry, an extended message's, has failed: drops it and what that
+ * leaves unanswered. */
 static void
 skip_to_sync(struct answers *answers)
 {
-	for (;;) {
-		unsigned kind = kind_at(answers, 0);
+	enum kind kind = ring_kind(answers, 0);
 
-		if (kind == KIND_SYNC) {
-			return;
-		}
-		if (kind == 0) {
-			answers->skipping = true;
-			return;
-		}
-		if (kind == KIND_MAYBE_SYNC) {
-			answers->extra_ready++;
-		} else if (kind == KIND_INVENTED) {
-			drop_invented(answers);
-		}
-		(void)pop(answers);
+	ring_fail_head(answers);
+	while (kind != KIND_SYNC && kind != KIND_NONE) {
+		answers->extra_ready += kind == KIND_MAYBE_SYNC ? 1 : 0;
+		(void)ring_pop(answers, NOTE_SKIPPED);
+		kind = ring_kind(answers, 0);
+	}
+	answers->skipping = kind == KIND_NONE;
+}
+
+/* The oldest entry, a Query's, has failed; its ReadyForQuery is to come. */
+static void
+fail_query(struct answers *answers)
+{
+	ring_fail_head(answers);
+	while (ring_kind(answers, 1) == KIND_MAYBE_SYNC) {
+		answers->extra_ready++;
+		ring_drop_second(answers);
 	}
 }
 
 static enum answers_seen
 seen_error(struct answers *answers)
 {
-	unsigned kind = kind_at(answers, 0);
 	enum answers_seen whose;
 
 	answers->copying = false;
 	answers->copy_in = false;
-	if (kind == 0) {
+	if (answers->count == 0) {
 		return ANSWERS_PASS; /* shutting down, or a timeout of its own
 		                      */
 	}
-	whose = keep_head(answers);
-	if (kind == KIND_SYNC || kind == KIND_FUNCTION || kind == KIND_PROBE) {
-		return whose;
+	whose = whose_words(*ring_at(answers, 0));
+	switch (ring_kind(answers, 0)) {
+	case KIND_SYNC:
+	case KIND_FUNCTION:
+	case KIND_PROBE:
+		ring_fail_head(answers);
+		break;
+	case KIND_QUERY:
+		fail_query(answers);
+		break;
+	default:
+		skip_to_sync(answers);
+		break;
 	}
-	if (kind == KIND_QUERY) {
-		uint8_t head = pop(answers);
-
-		while (kind_at(answers, 0) == KIND_MAYBE_SYNC) {
-			answers->extra_ready++;
-			(void)pop(answers);
-		}
-		push_front(answers, head);
-		return whose;
-	}
-	skip_to_sync(answers);
 	return whose;
 }
 
@@ -450,7 +309,7 @@ seen_extra_ready(struct answers *answers)
 static enum answers_seen
 seen_ready(struct answers *answers)
 {
-	switch (kind_at(answers, 0)) {
+	switch (ring_kind(answers, 0)) {
 	case KIND_SYNC:
 	case KIND_QUERY:
 	case KIND_FUNCTION:
@@ -471,7 +330,7 @@ seen_ready(struct answers *answers)
 static enum answers_seen
 seen_empty(struct answers *answers)
 {
-	if (kind_at(answers, 0) == KIND_PROBE) {
+	if (ring_kind(answers, 0) == KIND_PROBE) {
 		answers->probe_seen = true;
 		return ANSWERS_SWALLOW;
 	}
@@ -480,10 +339,10 @@ seen_empty(struct answers *answers)
 
 /* The answer that ends a message of KIND and nothing else. */
 static enum answers_seen
-seen_end_of(struct answers *answers, unsigned kind)
+seen_end_of(struct answers *answers, enum kind kind)
 {
-	return kind_at(answers, 0) == kind ? finish_head(answers)
-	                                   : ANSWERS_UNEXPECTED;
+	return ring_kind(answers, 0) == kind ? finish_head(answers)
+	                                     : ANSWERS_UNEXPECTED;
 }
 
 static enum answers_seen
@@ -495,7 +354,7 @@ seen_part_of(struct answers *answers, bool expected)
 static enum answers_seen
 seen_row_description(struct answers *answers)
 {
-	if (kind_at(answers, 0) == KIND_QUERY) {
+	if (ring_kind(answers, 0) == KIND_QUERY) {
 		return keep_head(answers);
 	}
 	return seen_end_of(answers, KIND_DESCRIBE);
@@ -505,7 +364,7 @@ enum answers_seen
 answers_seen(struct answers *answers, uint8_t type)
 {
 	bool owed = answers->count > 0;
-	bool running = owed && is_run(*entry_at(answers, 0));
+	bool running = owed && entry_is_run(*ring_at(answers, 0));
 
 	switch (type) {
 	case MSG_DATA_ROW:
@@ -530,7 +389,7 @@ answers_seen(struct answers *answers, uint8_t type)
 		return seen_end_of(answers, KIND_DESCRIBE);
 	case MSG_PARAMETER_DESCRIPTION:
 		return seen_part_of(
-		    answers, kind_at(answers, 0) == KIND_DESCRIBE);
+		    answers, ring_kind(answers, 0) == KIND_DESCRIBE);
 	case MSG_PORTAL_SUSPENDED:
 		return seen_end_of(answers, KIND_EXECUTE);
 	case MSG_EMPTY_QUERY_RESPONSE:
@@ -541,32 +400,13 @@ answers_seen(struct answers *answers, uint8_t type)
 		return running ? begin_copy(answers) : ANSWERS_UNEXPECTED;
 	case MSG_FUNCTION_CALL_RESPONSE:
 		return seen_part_of(
-		    answers, kind_at(answers, 0) == KIND_FUNCTION);
+		    answers, ring_kind(answers, 0) == KIND_FUNCTION);
 	case MSG_NOTICE_RESPONSE:
-		return owed ? keep_head(answers) : ANSWERS_PASS;
+		return owed ? whose_words(*ring_at(answers, 0)) : ANSWERS_PASS;
 	case MSG_NOTIFICATION_RESPONSE:
 	case MSG_PARAMETER_STATUS:
 		return ANSWERS_PASS;
 	default:
 		return ANSWERS_UNEXPECTED;
 	}
-}
-
-bool
-answers_take_invented(struct answers *answers, struct buf *out)
-{
-	bool any = false;
-
-	while (kind_at(answers, 0) == KIND_INVENTED) {
-		struct invented *item =
-		    list_first(&answers->invented, struct invented, link);
-
-		assert(item != NULL);
-		buf_append(out, item->bytes, item->size);
-		drop_invented(answers);
-		(void)pop(answers);
-		drop_stale_copy_ends(answers);
-		any = true;
-	}
-	return any;
 }

@@ -176,7 +176,7 @@ server_connect(struct pool_slot *slot)
 	server->connect_us = loop_now_us(set->loop);
 	server->log = (struct log_source){set->logger, put_context, server};
 	server->grave.reap = reap_server;
-	answers_init(&server->answers);
+	answers_init(&server->answers, server_on_note, server);
 	list_append(&slot->by_state[SERVER_CONNECTING], &server->link);
 	slot->count++;
 	server->dial = mem_zalloc(sizeof(*server->dial));
@@ -285,8 +285,7 @@ server_close(
 	if (server->state == SERVER_CLOSED) {
 		return;
 	}
-	server->ops = NULL;
-	server->holder = NULL;
+	server_leave_holder(server);
 	if (detail == NULL) {
 		error_set(&err, SQLSTATE_CONNECTION_FAILURE, "%s",
 		    close_reason_row(reason)->text);
@@ -305,8 +304,7 @@ server_drop(struct server *server, enum close_reason reason)
 	if (server->state == SERVER_CLOSED) {
 		return;
 	}
-	server->ops = NULL;
-	server->holder = NULL;
+	server_leave_holder(server);
 	close_server(server, reason, NULL);
 }
 
@@ -379,8 +377,8 @@ void
 server_release(struct server *server)
 {
 	assert(server_is_releasable(server));
-	server->ops = NULL;
-	server->holder = NULL;
+	assert(server->answers.notes.count == 0);
+	server_leave_holder(server);
 	if (server->cancels.count > 0) {
 		/* A late cancel must not hit the next client's query. */
 		server_set_state(server, SERVER_DRAINING);
@@ -430,8 +428,7 @@ void
 server_abandon(struct server *server)
 {
 	assert(server->state == SERVER_ACTIVE && server->applying == NULL);
-	server->ops = NULL;
-	server->holder = NULL;
+	server_leave_holder(server);
 	if (server->pin != NULL || server->answers.batch_open ||
 	    server->answers.copying || stream_pending(server->stream) > 0) {
 		server_close(server, CLOSE_SERVER_UNCLEAN, NULL);
@@ -485,17 +482,30 @@ server_apply(struct server *server, struct profile *profile)
 
 /* ---- bytes --------------------------------------------------------------- */
 
-bool
-server_write(struct server *server, const void *bytes, size_t size)
+/* Whether RESULT leaves SERVER open. */
+static bool
+was_sent(struct server *server, enum io_result result)
 {
 	struct error err;
 
-	if (stream_write(server->stream, bytes, size) != IO_FAILED) {
+	if (result != IO_FAILED) {
 		return true;
 	}
 	error_set_errno(&err, "server connection lost");
 	server_close(server, CLOSE_SERVER_LOST, &err);
 	return false;
+}
+
+bool
+server_write(struct server *server, const void *bytes, size_t size)
+{
+	return was_sent(server, stream_write(server->stream, bytes, size));
+}
+
+bool
+server_writev(struct server *server, const struct iovec *pieces, int count)
+{
+	return was_sent(server, stream_writev(server->stream, pieces, count));
 }
 
 bool

@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "server/close_reason.h"
+#include "server/note.h"
 
 struct buf;
 struct error;
@@ -50,6 +51,14 @@ struct server_holder {
 	void (*on_applied)(void *holder, const struct error *err);
 	/* The server is gone; the holder no longer holds it. */
 	void (*on_lost)(void *holder, const struct error *err);
+	/*
+	 * What became of the message that PART was attached to (see note.h);
+	 * it ends PART. Called once for each, before anything else that comes
+	 * of the same event, and when the holder leaves or loses the server,
+	 * for all that are left (NOTE_SKIPPED). Must not act on the server,
+	 * nor close the holder. NULL: the holder attaches none.
+	 */
+	void (*on_note)(void *holder, void *part, enum note_event event);
 };
 
 /* Starts a connection for SLOT, which keeps it in its lists. */

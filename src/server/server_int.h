@@ -4,6 +4,8 @@
 #ifndef SERVER_SERVER_INT_H
 #define SERVER_SERVER_INT_H
 
+#include <sys/uio.h>
+
 #include "core/blocks.h"
 #include "core/list.h"
 #include "core/log.h"
@@ -87,6 +89,10 @@ bool server_note_parameter(struct server *server, const uint8_t *body,
  * with it. */
 bool server_write(struct server *server, const void *bytes, size_t size);
 
+/* As server_write(), COUNT pieces in one system call. */
+bool server_writev(
+    struct server *server, const struct iovec *pieces, int count);
+
 /* Derives what the loop watches for this server. HOLDER_READS: its holder can
  * take answers now. */
 void server_update_interest(struct server *server, bool holder_reads);
@@ -94,6 +100,13 @@ void server_update_interest(struct server *server, bool holder_reads);
 /* ---- between the files of this room -------------------------------------- */
 
 void server_set_state(struct server *server, enum server_state state);
+
+/* Of server->answers: what became of the message NOTE is attached to. */
+void server_on_note(void *context, struct note *note, enum note_event event);
+
+/* Whoever holds SERVER holds it no more. It is told of its parts that are
+ * left, of nothing else. */
+void server_leave_holder(struct server *server);
 
 /* The socket is up: sends the startup message. */
 void server_login_begin(struct server *server);

@@ -61,7 +61,7 @@ on_lost(void *holder, const struct error *err)
 }
 
 static const struct server_holder holder = {
-    ignore, ignore, ignore_applied, on_lost};
+    ignore, ignore, ignore_applied, on_lost, NULL};
 
 static void
 give_back(struct visitor *visitor)

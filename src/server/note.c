@@ -1,0 +1,31 @@
+/*
+ * note.c - what is to happen when a certain message is answered.
+ */
+#include "server/note.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "core/mem.h"
+#include "server/profile.h"
+
+struct note *
+note_new(void)
+{
+	return mem_zalloc(sizeof(struct note));
+}
+
+void
+note_free(struct note **note)
+{
+	struct note *n = *note;
+
+	if (n == NULL) {
+		return;
+	}
+	*note = NULL;
+	assert(n->part == NULL && !list_is_linked(&n->link));
+	assert(n->statement == NULL); /* TODO: given back, with statement.c */
+	profile_release(&n->profile);
+	free(n);
+}
