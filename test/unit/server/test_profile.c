@@ -4,10 +4,11 @@
 #include <string.h>
 
 #include "core/buf.h"
+#include "core/hash.h"
 #include "proto/params.h"
 #include "server/profile.h"
 
-#define NAMES_MAX 4
+#define NAMES_MAX 6
 
 /* Names and values in turn, up to NULL. */
 typedef const char *const settings_text[2 * NAMES_MAX + 1];
@@ -90,6 +91,8 @@ END_TEST
 #define SET(name, value) \
 	"pg_catalog.set_config(E'" name "', E'" value "', false)"
 
+#define LEAVE "RESET SESSION AUTHORIZATION; RESET ROLE; "
+
 static const struct {
 	const char *label;
 	settings_text from;
@@ -121,6 +124,32 @@ static const struct {
         "SELECT " SET("a", "\\x271f")},
     {"the name of an extension's setting", {"my.Name", "1", NULL}, false,
         {NULL}, "RESET \"my\".\"name\"; "},
+    {"a role is taken on last", {NULL}, true,
+        {"role", "r", "search_path", "s", "session_authorization", "u", NULL},
+        "SELECT " SET("search_path", "s") ", " SET(
+            "session_authorization", "u") ", " SET("role", "r")},
+    {"another role", {"role", "a", NULL}, false, {"role", "b", NULL},
+        LEAVE "SELECT " SET("role", "b")},
+    {"a role goes", {"role", "a", "search_path", "s", NULL}, false,
+        {"search_path", "s", NULL}, LEAVE},
+    {"a role goes, and what it set", {"role", "a", "search_path", "s", NULL},
+        false, {NULL}, LEAVE "RESET \"search_path\"; "},
+    {"the same role, a label", {"role", "a", "application_name", "x", NULL},
+        false, {"role", "a", "application_name", "y", NULL},
+        "SELECT " SET("application_name", "y")},
+    {"the same role, and what it may not set",
+        {"role", "a", "session_authorization", "u", NULL}, false,
+        {"role", "a", "session_authorization", "u", "log_statement", "all",
+            NULL},
+        LEAVE "SELECT " SET("log_statement", "all") ", " SET(
+            "session_authorization", "u") ", " SET("role", "a")},
+    {"the same role, and what nobody knows", {"role", "a", "b.c", "1", NULL},
+        false, {"role", "a", NULL},
+        LEAVE "RESET \"b\".\"c\"; SELECT " SET("role", "a")},
+    {"out of a serializable transaction",
+        {"default_transaction_isolation", "serializable", NULL}, false, {NULL},
+        "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; RESET "
+        "\"default_transaction_isolation\"; "},
     {"a name with quotes and more", {"a\"b; --\xc3", "1", NULL}, false, {NULL},
         "RESET \"a\"\"b; --?\"; "},
 };
@@ -146,6 +175,135 @@ START_TEST(a_switch_says_exactly_what_differs)
 }
 END_TEST
 
+START_TEST(a_change_leads_to_the_profile_of_its_outcome)
+{
+	struct profiles *set = profiles_new();
+	struct profile *a =
+	    take(set, (settings_text){"a", "1", "role", "r", NULL});
+	struct profile *b = profile_with(a, "B", "2");
+	struct profile *c = profile_with(b, "A", NULL);
+	struct profile *d = profile_with(c, "session_authorization", "u");
+	struct profile *wanted[] = {
+	    take(set, (settings_text){"a", "1", "b", "2", "role", "r", NULL}),
+	    take(set, (settings_text){"b", "2", "role", "r", NULL}),
+	    take(set,
+	        (settings_text){"b", "2", "session_authorization", "u", NULL}),
+	};
+	struct profile *same = profile_with(a, "a", "1");
+	struct profile *not_there = profile_with(a, "x", NULL);
+
+	ck_assert_ptr_eq(b, wanted[0]);
+	ck_assert_ptr_eq(c, wanted[1]);
+	ck_assert_ptr_eq(d, wanted[2]);
+	ck_assert_ptr_eq(same, a);
+	ck_assert_ptr_eq(not_there, a);
+	ck_assert_str_eq(profile_get(d, "B"), "2");
+	ck_assert_ptr_null(profile_get(d, "role"));
+	profile_release(&a);
+	profile_release(&b);
+	profile_release(&c);
+	profile_release(&d);
+	profile_release(&same);
+	profile_release(&not_there);
+	for (int i = 0; i < 3; i++) {
+		profile_release(&wanted[i]);
+	}
+	profiles_free(&set);
+}
+END_TEST
+
+START_TEST(what_is_of_one_transaction_only_is_in_no_profile)
+{
+	struct profiles *set = profiles_new();
+	struct profile *a = take(set,
+	    (settings_text){"transaction_read_only", "on", "Seed", "0", NULL});
+	struct profile *none = take(set, (settings_text){NULL});
+	struct profile *b = profile_with(none, "transaction_isolation", "x");
+
+	ck_assert_ptr_eq(a, none);
+	ck_assert_ptr_eq(b, none);
+	profile_release(&a);
+	profile_release(&b);
+	profile_release(&none);
+	profiles_free(&set);
+}
+END_TEST
+
+static bool
+is_equal(const struct hash128 *a, const struct hash128 *b)
+{
+	return a->low == b->low && a->high == b->high;
+}
+
+START_TEST(the_meaning_is_that_of_what_matters)
+{
+	struct profiles *set = profiles_new();
+	struct profile *plain =
+	    take(set, (settings_text){"search_path", "a", NULL});
+	struct profile *labelled = take(set,
+	    (settings_text){"search_path", "a", "application_name", "x",
+	        "statement_timeout", "1s", NULL});
+	struct profile *other =
+	    take(set, (settings_text){"search_path", "b", NULL});
+	struct profile *tenant = take(
+	    set, (settings_text){"search_path", "a", "my.tenant", "1", NULL});
+	struct profile *dated = take(
+	    set, (settings_text){"search_path", "a", "datestyle", "x", NULL});
+
+	ck_assert(is_equal(profile_meaning(plain), profile_meaning(labelled)));
+	ck_assert(!is_equal(profile_meaning(plain), profile_meaning(other)));
+	ck_assert(!is_equal(profile_meaning(plain), profile_meaning(tenant)));
+	ck_assert(is_equal(profile_formats(plain), profile_formats(tenant)));
+	ck_assert(!is_equal(profile_formats(plain), profile_formats(dated)));
+	profile_release(&plain);
+	profile_release(&labelled);
+	profile_release(&other);
+	profile_release(&tenant);
+	profile_release(&dated);
+	profiles_free(&set);
+}
+END_TEST
+
+static const struct {
+	const char *label;
+	settings_text from;
+	bool from_login;
+	settings_text to;
+	enum profile_switch kind;
+} kinds[] = {
+    {"nothing", {NULL}, true, {NULL}, SWITCH_NOTHING},
+    {"a label", {NULL}, true, {"application_name", "a", NULL}, SWITCH_TRAVELS},
+    {"a label goes", {"application_name", "a", "role", "r", NULL}, false,
+        {"role", "r", NULL}, SWITCH_TRAVELS},
+    {"a label and a format", {"application_name", "a", NULL}, false,
+        {"datestyle", "a", NULL}, SWITCH_FORMATS},
+    {"a format goes", {"datestyle", "a", NULL}, false, {NULL}, SWITCH_FORMATS},
+    {"a path", {NULL}, true, {"search_path", "a", "timezone", "b", NULL},
+        SWITCH_WAITS},
+    {"a path goes", {"search_path", "a", NULL}, false, {NULL}, SWITCH_WAITS},
+    {"what nobody knows", {NULL}, true, {"my.tenant", "1", NULL}, SWITCH_WAITS},
+    {"a label, of a role that may not", {"role", "r", NULL}, false,
+        {"role", "r", "log_duration", "on", NULL}, SWITCH_WAITS},
+    {"the same label without a role", {NULL}, true,
+        {"log_duration", "on", NULL}, SWITCH_TRAVELS},
+};
+
+START_TEST(a_switch_waits_if_anything_in_it_must)
+{
+	struct profiles *set = profiles_new();
+	struct profile *from =
+	    kinds[_i].from_login ? NULL : take(set, kinds[_i].from);
+	struct profile *to = take(set, kinds[_i].to);
+
+	ck_assert_msg(
+	    profile_compare(from, to) == kinds[_i].kind, "%s", kinds[_i].label);
+	ck_assert_int_eq(profile_compare(to, to), SWITCH_NOTHING);
+	profile_release(&from);
+	profile_release(&to);
+	profiles_free(&set);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -159,6 +317,12 @@ main(void)
 	    interning, settings_that_only_run_into_each_other_are_different);
 	tcase_add_test(
 	    interning, a_profile_lives_as_long_as_somebody_counts_it);
+	tcase_add_test(interning, a_change_leads_to_the_profile_of_its_outcome);
+	tcase_add_test(
+	    interning, what_is_of_one_transaction_only_is_in_no_profile);
+	tcase_add_test(interning, the_meaning_is_that_of_what_matters);
+	tcase_add_loop_test(sql, a_switch_waits_if_anything_in_it_must, 0,
+	    (int)(sizeof(kinds) / sizeof(*kinds)));
 	tcase_add_loop_test(sql, a_switch_says_exactly_what_differs, 0,
 	    (int)(sizeof(switches) / sizeof(*switches)));
 	suite_add_tcase(suite, interning);
