@@ -371,7 +371,7 @@ LEVEL = """
   create view tw_counter as select nextval('tw_seq') as n;
   grant select on tw_counter to public;
   drop view if exists tw_view; drop table if exists tw_new cascade;
-  drop function if exists tw_f;
+  drop function if exists tw_f(int), tw_f(tw), tw_f() cascade;
   select pg_current_wal_insert_lsn()::text"""
 RUBBLE = """
   drop table tw, tw_unique cascade; drop function tw_add cascade;
@@ -409,6 +409,25 @@ class Stage:
 
     def compare(self, script, nodes="all"):
         """Runs SCRIPT both ways; asserts that nobody can tell which."""
+        try:
+            self.compare_once(script, nodes)
+        except BaseException:
+            self.clear()
+            raise
+
+    def clear(self):
+        """After a failure: what it has left is not to spoil other scripts."""
+        for pair in self.neighbours.values():
+            for neighbour in pair:
+                neighbour.end()
+        self.neighbours.clear()
+        for conn in self.ground.nodes:
+            conn.execute(
+                "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+                " where backend_type = 'client backend' and usename <>"
+                " 'monitor' and application_name <> 'direct'")
+
+    def compare_once(self, script, nodes):
         database = script.database(nodes)
         neighbours = self.neighbours_in(database, script.user)
         free = int(database.removeprefix(nodes))

@@ -45,8 +45,12 @@ class Closed(Exception):
 
 
 # ---- frames to send ---------------------------------------------------------
+def raw(value):
+    return value if isinstance(value, bytes) else value.encode()
+
+
 def text(value):
-    return value.encode() + b"\0"
+    return raw(value) + b"\0"
 
 
 def frame(kind, payload=b""):
@@ -75,14 +79,17 @@ def parse(sql, name="", types=()):
                  + b"".join(struct.pack("!I", oid) for oid in types))
 
 
-def bind(params=(), statement="", portal="", result_format=0):
-    body = text(portal) + text(statement) + struct.pack("!hh", 0, len(params))
+def bind(params=(), statement="", portal="", result_format=0, formats=()):
+    """PARAMS are texts, bytes or None; FORMATS 0 or 1 for each, or one for
+    all, or none for text."""
+    body = text(portal) + text(statement) + struct.pack("!h", len(formats))
+    body += b"".join(struct.pack("!h", code) for code in formats)
+    body += struct.pack("!h", len(params))
     for value in params:
         if value is None:
             body += struct.pack("!i", -1)
         else:
-            raw = value.encode()
-            body += struct.pack("!i", len(raw)) + raw
+            body += struct.pack("!i", len(raw(value))) + raw(value)
     return frame("B", body + struct.pack("!hh", 1, result_format))
 
 
@@ -125,8 +132,7 @@ def copy_fail(reason="stopped"):
 def function_call(oid, *args):
     body = struct.pack("!Ihhh", oid, 1, 0, len(args))
     for value in args:
-        raw = value.encode()
-        body += struct.pack("!i", len(raw)) + raw
+        body += struct.pack("!i", len(raw(value))) + raw(value)
     return frame("F", body + struct.pack("!h", 0))
 
 
