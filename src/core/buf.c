@@ -113,6 +113,13 @@ buf_consume(struct buf *buf, size_t size)
 	}
 }
 
+void
+buf_truncate(struct buf *buf, size_t length)
+{
+	assert(length <= buf->length);
+	buf->length = length;
+}
+
 const char *
 buf_text(struct buf *buf)
 {

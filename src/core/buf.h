@@ -41,6 +41,9 @@ void buf_printf(struct buf *buf, const char *format, ...)
 /* Drops SIZE bytes, at most .length, from the start. */
 void buf_consume(struct buf *buf, size_t size);
 
+/* Drops all but the first LENGTH bytes, at most .length. */
+void buf_truncate(struct buf *buf, size_t length);
+
 /* Returns the held bytes as text: a NUL stands behind them, not counted.
  * Valid until BUF is changed. */
 const char *buf_text(struct buf *buf);

@@ -21,6 +21,7 @@
 #include "core/list.h"
 #include "core/mem.h"
 #include "sql/effects.h"
+#include "sql/session_ops.h"
 #include "sql/shape.h"
 
 const struct catalogue_options catalogue_options_default = {
@@ -36,12 +37,12 @@ const struct catalogue_options catalogue_options_default = {
 
 struct entry {
 	struct hash128 key;
-	struct verdict verdict;
-	struct list_link link; /* in catalogue->by_age, last used last */
+	struct verdict verdict; /* .ops is shared with who took it */
+	struct list_link link;  /* in catalogue->by_age, last used last */
 	UT_hash_handle hh;
 };
 
-/* What an entry takes with its share of the table. */
+/* What an entry takes with its share of the table, but for its operations. */
 #define ENTRY_BYTES (sizeof(struct entry) + 2 * sizeof(void *))
 
 struct catalogue {
@@ -49,7 +50,10 @@ struct catalogue {
 	struct catalogue_counters counters;
 	struct entry *entries; /* owned; uthash */
 	struct list by_age;
-	struct buf shape_text; /* of the last text; recycled */
+	size_t used_bytes;            /* of all entries */
+	struct session_ops *last_ops; /* shared; of the last text, for whom the
+	                                 entry may be gone; NULL if none */
+	struct buf shape_text;        /* of the last text; recycled */
 	struct hash128 shape_hash;
 	bool has_shape;
 	int64_t saved_us;  /* time for parsing saved up; may be negative */
@@ -66,11 +70,19 @@ catalogue_new(const struct catalogue_options *options)
 	return catalogue;
 }
 
+static size_t
+entry_bytes(const struct verdict *verdict)
+{
+	return ENTRY_BYTES + (verdict->ops == NULL ? 0 : verdict->ops->bytes);
+}
+
 static void
 remove_entry(struct catalogue *catalogue, struct entry *entry)
 {
 	HASH_DEL(catalogue->entries, entry);
 	list_remove(&catalogue->by_age, &entry->link);
+	catalogue->used_bytes -= entry_bytes(&entry->verdict);
+	session_ops_release(&entry->verdict.ops);
 	free(entry);
 }
 
@@ -80,7 +92,7 @@ shrink(struct catalogue *catalogue, size_t bytes)
 {
 	struct entry *oldest;
 
-	while (catalogue->by_age.count * ENTRY_BYTES > bytes &&
+	while (catalogue->used_bytes > bytes &&
 	    (oldest = list_first(&catalogue->by_age, struct entry, link)) !=
 	        NULL) {
 		remove_entry(catalogue, oldest);
@@ -97,6 +109,7 @@ catalogue_free(struct catalogue **cataloguep)
 		return;
 	}
 	shrink(catalogue, 0);
+	session_ops_release(&catalogue->last_ops);
 	buf_fini(&catalogue->shape_text);
 	free(catalogue);
 	*cataloguep = NULL;
@@ -153,15 +166,18 @@ static void
 remember(struct catalogue *catalogue, const struct hash128 *key,
     const struct verdict *verdict)
 {
+	const size_t bytes = entry_bytes(verdict);
 	struct entry *entry;
 
-	if (catalogue->options.bytes < ENTRY_BYTES) {
+	if (catalogue->options.bytes < bytes) {
 		return;
 	}
-	shrink(catalogue, catalogue->options.bytes - ENTRY_BYTES);
+	shrink(catalogue, catalogue->options.bytes - bytes);
 	entry = mem_zalloc(sizeof(*entry));
 	entry->key = *key;
 	entry->verdict = *verdict;
+	(void)session_ops_ref(entry->verdict.ops);
+	catalogue->used_bytes += bytes;
 	HASH_ADD(hh, catalogue->entries, key, sizeof(*key), entry);
 	list_append(&catalogue->by_age, &entry->link);
 }
@@ -194,6 +210,7 @@ learn(struct catalogue *catalogue, const struct shape *shape,
 	catalogue->saved_us -= spent_us > 0 ? spent_us : 1;
 	catalogue->counters.parses++;
 	catalogue->counters.parse_us += (uint64_t)spent_us;
+	catalogue->last_ops = verdict->ops;
 	remember(catalogue, &shape->hash, verdict);
 }
 
@@ -206,6 +223,7 @@ catalogue_lookup(struct catalogue *catalogue, const char *text, size_t length,
 	const struct entry *entry;
 
 	catalogue->has_shape = false;
+	session_ops_release(&catalogue->last_ops);
 	if (session->is_encoding_unsafe) {
 		verdict_set_unknown(verdict, EFFECT_UNKNOWN,
 		    "client_encoding with ASCII in its characters");
@@ -225,6 +243,7 @@ catalogue_lookup(struct catalogue *catalogue, const char *text, size_t length,
 	if ((entry = find(catalogue, &shape.hash)) != NULL) {
 		catalogue->counters.hits++;
 		*verdict = entry->verdict;
+		catalogue->last_ops = session_ops_ref(verdict->ops);
 		return;
 	}
 	catalogue->counters.misses++;
@@ -270,5 +289,5 @@ catalogue_count(const struct catalogue *catalogue)
 size_t
 catalogue_used_bytes(const struct catalogue *catalogue)
 {
-	return catalogue->by_age.count * ENTRY_BYTES;
+	return catalogue->used_bytes;
 }

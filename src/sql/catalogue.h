@@ -51,7 +51,8 @@ struct catalogue_session {
 /*
  * Fills VERDICT for TEXT of LENGTH bytes (no NUL needed behind it). Always
  * succeeds: what cannot be known is SQL_UNKNOWN with .reason. NOW_US is loop
- * time. Allocates nothing when the shape is known already.
+ * time. Allocates nothing when the shape is known already. The verdict's .ops
+ * is borrowed until the next look-up.
  */
 void catalogue_lookup(struct catalogue *catalogue, const char *text,
     size_t length, const struct catalogue_session *session, int64_t now_us,

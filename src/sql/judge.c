@@ -10,9 +10,9 @@
 
 #include <pg_query/pg_query.pb-c.h>
 #include <string.h>
-#include <strings.h>
 
 #include "sql/builtins.h"
+#include "sql/setting.h"
 
 void
 judge_not_read(struct verdict *verdict, const char *reason)
@@ -21,21 +21,6 @@ judge_not_read(struct verdict *verdict, const char *reason)
 		verdict->reason = reason;
 	}
 	verdict->is_read = false;
-}
-
-bool
-judge_is_lexical(struct tree_text name)
-{
-	static const char *const lexical[] = {
-	    "client_encoding", "names", "standard_conforming_strings"};
-
-	for (size_t i = 0; i < sizeof(lexical) / sizeof(lexical[0]); i++) {
-		if (name.length == strlen(lexical[i]) &&
-		    strncasecmp(name.bytes, lexical[i], name.length) == 0) {
-			return true;
-		}
-	}
-	return false;
 }
 
 /* ---- functions ----------------------------------------------------------- */
@@ -88,7 +73,8 @@ is_local_config(const struct tree_node *call)
 		count++;
 	}
 	return count == 3 && is_true(args[2]) &&
-	    constant_string(&args[0], &name) && !judge_is_lexical(name) &&
+	    constant_string(&args[0], &name) &&
+	    !setting_is_lexical(name.bytes, name.length) &&
 	    (constant_string(&args[1], &value) ||
 	        (name.length != strlen("search_path") &&
 	            memchr(name.bytes, '.', name.length) != NULL));

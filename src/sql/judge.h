@@ -11,10 +11,6 @@
 /* What follows is not a read, because of REASON; the first reason stays. */
 void judge_not_read(struct verdict *verdict, const char *reason);
 
-/* Whether NAME is a setting that changes how later texts are read: even for
- * one transaction it cannot be had without our noticing. */
-bool judge_is_lexical(struct tree_text name);
-
 /* Judges one message wherever in the tree it stands; a tree_visit_fn whose
  * context is the struct verdict. */
 void judge_message(void *context, const struct tree_node *node);

@@ -30,9 +30,12 @@ enum session_op_kind {
 struct session_op {
 	enum session_op_kind kind;
 	uint16_t statement; /* of the text, from 0, empty ones not counted */
-	uint16_t parameter; /* the value is this parameter; 0: it is .value */
+	uint16_t parameter; /* the value is this one, if its type was declared
+	                       text, varchar or not at all; NULL resets. 0: it
+	                       is .value. Nobody has looked for pg_temp in it */
 	bool is_local;      /* SET LOCAL, set_config(..., true) */
 	bool is_function;   /* done by set_config(), not by SET or RESET */
+	bool is_chain;      /* COMMIT or ROLLBACK AND CHAIN */
 	const char *name;   /* in lower case if a setting's; NULL if none */
 	const char *value;  /* as set_config() takes it; NULL if none */
 };

@@ -352,7 +352,7 @@ static void
 take_constant(struct scanner *s, const struct token *token, const char *mask)
 {
 	if (is_kept(s)) {
-		put_lower(s, token);
+		put(s, token->start, token->length);
 	} else {
 		put(s, mask, strlen(mask));
 	}

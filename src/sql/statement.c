@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "sql/builtins.h"
+#include "sql/setting.h"
 
 typedef void judge_fn(struct verdict *verdict, const struct tree_node *node);
 
@@ -121,13 +122,6 @@ judge_transaction(struct verdict *verdict, const struct tree_node *node)
 
 /* ---- settings ------------------------------------------------------------ */
 
-static bool
-is_role(struct tree_text name)
-{
-	return tree_text_is(name, "role") ||
-	    tree_text_is(name, "session_authorization");
-}
-
 static void
 judge_set(struct verdict *verdict, const struct tree_node *node)
 {
@@ -142,16 +136,35 @@ judge_set(struct verdict *verdict, const struct tree_node *node)
 		    verdict->isolation == ISOLATION_SERIALIZABLE;
 		return;
 	}
-	if (tree_number(node, "is_local") != 0) {
-		if (judge_is_lexical(name)) {
-			verdict->effects |= EFFECT_SET;
-		}
-		verdict->needs_primary |= is_role(name) ||
-		    (name.length > 12 &&
-		        memcmp(name.bytes, "transaction_", 12) == 0);
+	if (setting_is_transactional(name.bytes, name.length)) {
+		verdict->needs_primary = true;
 		return;
 	}
-	verdict->effects |= is_role(name) ? EFFECT_ROLE : EFFECT_SET;
+	if (tree_number(node, "is_local") != 0) {
+		if (setting_is_lexical(name.bytes, name.length)) {
+			verdict->effects |= EFFECT_SET;
+		}
+		verdict->needs_primary |=
+		    setting_is_role(name.bytes, name.length);
+		return;
+	}
+	verdict->effects |=
+	    setting_is_role(name.bytes, name.length) ? EFFECT_ROLE : EFFECT_SET;
+}
+
+/* DISCARD PLANS changes nothing that shows. DISCARD TEMP has nothing to drop
+ * unless the client is pinned for what it drops. DISCARD SEQUENCES makes
+ * currval() forget, which is not promised to remember. */
+static void
+judge_discard(struct verdict *verdict, const struct tree_node *node)
+{
+	const int64_t target = tree_number(node, "target");
+
+	if (target != PG_QUERY__DISCARD_MODE__DISCARD_PLANS &&
+	    target != PG_QUERY__DISCARD_MODE__DISCARD_SEQUENCES &&
+	    target != PG_QUERY__DISCARD_MODE__DISCARD_TEMP) {
+		verdict->effects |= EFFECT_DISCARD;
+	}
 }
 
 static void
@@ -249,13 +262,14 @@ static const struct statement_rule {
     PLAIN(fetch_stmt, SQL_CURSOR, "cursor", NULL),
     PLAIN(close_portal_stmt, SQL_CURSOR, "cursor", NULL),
     ROW(notify_stmt, SQL_NOTIFY, 0, true, "NOTIFY", NULL),
+    /* Who listens is pinned, and stays so; others have nothing to end. */
+    ROW(unlisten_stmt, SQL_LISTEN, 0, true, "UNLISTEN", NULL),
+    ROW(discard_stmt, SQL_DISCARD, 0, true, "DISCARD", judge_discard),
 
     PINS(prepare_stmt, SQL_PREPARE, PREPARE, "SQL prepared statement"),
     PINS(execute_stmt, SQL_EXECUTE, PREPARE, "SQL prepared statement"),
     PINS(deallocate_stmt, SQL_DEALLOCATE, PREPARE, "SQL prepared statement"),
-    PINS(discard_stmt, SQL_DISCARD, DISCARD, "DISCARD"),
     PINS(listen_stmt, SQL_LISTEN, LISTEN, "LISTEN"),
-    PINS(unlisten_stmt, SQL_LISTEN, LISTEN, "LISTEN"),
     PINS(load_stmt, SQL_OTHER, LOAD, "LOAD"),
     PINS(do_stmt, SQL_OTHER, DO, "DO block"),
     PINS(call_stmt, SQL_OTHER, CALL, "CALL"),

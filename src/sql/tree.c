@@ -113,6 +113,14 @@ find_field(
 	return is_found;
 }
 
+bool
+tree_has(const struct tree_node *node, const char *name)
+{
+	struct wire_field field;
+
+	return find_field(node, name, &field);
+}
+
 int64_t
 tree_number(const struct tree_node *node, const char *name)
 {

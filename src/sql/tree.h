@@ -33,6 +33,9 @@ struct tree_iter {
 /* Names of fields are those of pg_query.proto (not its json_name); one that
  * NODE's type does not have is a bug, and asserts. */
 
+/* Whether NODE has anything in field NAME, even an empty message. */
+bool tree_has(const struct tree_node *node, const char *name);
+
 /* The number (or enum, or bool) NAME; 0 when absent. */
 int64_t tree_number(const struct tree_node *node, const char *name);
 

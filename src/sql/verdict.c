@@ -17,7 +17,10 @@
 #include <pg_query/pg_query.pb-c.h>
 #include <string.h>
 
+#include "sql/follow.h"
 #include "sql/judge.h"
+#include "sql/lexer.h"
+#include "sql/session_ops_int.h"
 #include "sql/shape.h"
 #include "sql/tree.h"
 
@@ -101,38 +104,88 @@ make_multi(struct verdict *verdict)
 	verdict->is_deferrable = false;
 }
 
+/* Whether how TEXT spells a word or string depends on an encoding: which
+ * letters are folded, and what an escape stands for. */
 static bool
-judge_tree(struct verdict *verdict, const PgQueryProtobuf *packed)
+has_encoded(const char *text)
+{
+	struct lexer lexer;
+	struct token token;
+
+	lexer_init(&lexer, text, strlen(text), true);
+	do {
+		bool has_high_bit = false, has_backslash = false;
+
+		lexer_next(&lexer, &token);
+		for (size_t i = 0; i < token.length; i++) {
+			has_high_bit |= (token.start[i] & 0x80) != 0;
+			has_backslash |= token.start[i] == '\\';
+		}
+		if ((token.class == TOKEN_WORD && has_high_bit) ||
+		    (token.class == TOKEN_ESCAPE_STRING && has_backslash) ||
+		    token.class == TOKEN_UNICODE_STRING ||
+		    token.class == TOKEN_UNICODE_WORD) {
+			return true;
+		}
+	} while (token.class != TOKEN_END);
+	return false;
+}
+
+/* Judges one statement of several. Its session effects are looked at alone, so
+ * that what another one does is not taken for its own. */
+static bool
+judge_raw(struct verdict *verdict, const struct tree_node *raw,
+    struct ops_builder *builder)
+{
+	const uint32_t effects_before = verdict->effects;
+	struct tree_node stmt;
+
+	if (!raw_statement(raw, &stmt)) {
+		return false;
+	}
+	verdict->effects = EFFECT_NONE;
+	judge_statement(verdict, &stmt);
+	if (!tree_walk(raw, judge_message, verdict)) {
+		return false;
+	}
+	verdict->followed &=
+	    ~(verdict->effects & ~follow_statement(builder, &stmt));
+	verdict->effects |= effects_before;
+	return true;
+}
+
+/* In .followed stand, until the end, the effects that nothing has been found to
+ * have which is not followed. */
+static bool
+judge_tree(struct verdict *verdict, const PgQueryProtobuf *packed,
+    struct ops_builder *builder)
 {
 	const struct tree_node root = {&pg_query__parse_result__descriptor,
 	    (const uint8_t *)packed->data, packed->len};
 	struct tree_iter iter;
-	struct tree_node raw, stmt;
+	struct tree_node raw;
 	bool has_control = false;
-	size_t count = 0;
 
-	*verdict = (struct verdict){.kind = SQL_EMPTY, .is_read = true};
+	*verdict = (struct verdict){
+	    .kind = SQL_EMPTY, .is_read = true, .followed = UINT32_MAX};
 	tree_iter_init(&iter, &root, "stmts");
 	while (tree_iter_next(&iter, &raw)) {
-		if (!raw_statement(&raw, &stmt)) {
+		if (!judge_raw(verdict, &raw, builder)) {
 			return false;
 		}
-		judge_statement(verdict, &stmt);
 		has_control |= verdict->has_transaction_control;
 		verdict->has_transaction_control = false;
-		count++;
+		builder->statement++;
 	}
 	verdict->has_transaction_control = has_control;
-	if (!tree_walk(&root, judge_message, verdict)) {
-		return false;
-	}
+	verdict->followed &= verdict->effects;
 	if (contains_word(root.bytes, root.length, "pg_temp")) {
 		judge_not_read(verdict, "temporary object");
 		verdict->effects |= EFFECT_TEMPORARY;
 	}
-	if (count == 0) {
+	if (builder->statement == 0) {
 		judge_not_read(verdict, "no statement");
-	} else if (count > 1) {
+	} else if (builder->statement > 1) {
 		make_multi(verdict);
 	}
 	verdict->needs_primary |= verdict->effects != EFFECT_NONE;
@@ -144,6 +197,7 @@ verdict_parse(struct verdict *verdict, const struct shape *shape,
     const char *text, const struct verdict_bounds *bounds)
 {
 	const char *refusal = beyond_bounds(shape, strlen(text), bounds);
+	struct ops_builder builder = {0};
 	PgQueryProtobufParseResult result;
 	bool ok;
 
@@ -152,12 +206,22 @@ verdict_parse(struct verdict *verdict, const struct shape *shape,
 		return false;
 	}
 	result = pg_query_parse_protobuf(text);
-	ok = result.error == NULL && judge_tree(verdict, &result.parse_tree);
+	ok = result.error == NULL &&
+	    judge_tree(verdict, &result.parse_tree, &builder);
 	pg_query_free_protobuf_parse_result(result);
 	if (!ok) {
 		verdict_set_unknown(
 		    verdict, EFFECT_UNKNOWN, "not parsed by PostgreSQL 15");
+	} else {
+		if (ops_has_high_bit(&builder) && has_encoded(text)) {
+			verdict->followed = EFFECT_NONE;
+		}
+		verdict->ops = ops_build(&builder, builder.statement);
+		if (verdict->ops == NULL) {
+			verdict->followed = EFFECT_NONE;
+		}
 	}
+	ops_builder_fini(&builder);
 	return ok;
 }
 

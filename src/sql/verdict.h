@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct session_ops;
 struct shape;
 
 /* What a text is. Everything about BEGIN is in struct verdict. */
@@ -70,8 +71,8 @@ enum sql_effect_bit {
 #undef EFFECT
 };
 
-/* Plain data; copy it freely. Zeroed it is the verdict on nothing known, but
- * for .effects: use verdict_set_unknown(). */
+/* Plain data but for .ops; copy it freely. Zeroed it is the verdict on nothing
+ * known, but for .effects: use verdict_set_unknown(). */
 struct verdict {
 	enum sql_kind kind;
 
@@ -95,6 +96,14 @@ struct verdict {
 	 * lastval() in a later transaction than their nextval() are therefore
 	 * not promised to work. */
 	uint32_t effects;
+	/* Those of them that .ops describes completely: whenever the text
+	 * succeeds it has done exactly that, in that order. */
+	uint32_t followed;
+	/* What it does to its session and transaction; see session_ops.h. NULL
+	 * when that is nothing, or only to begin a transaction. Whose it is
+	 * says whoever fills in the verdict; who keeps it takes
+	 * session_ops_ref(). */
+	struct session_ops *ops;
 
 	/* Transaction control, in one or any of several statements. */
 	bool has_transaction_control; /* the text can leave another transaction
@@ -135,7 +144,7 @@ void verdict_set_unknown(
  * Parses TEXT, the text of SHAPE with a NUL behind it, if it is within BOUNDS,
  * and fills VERDICT. Returns false when the text is beyond the bounds or does
  * not parse: VERDICT is then unknown with EFFECT_UNKNOWN, and the caller may
- * have a better idea of the effects (effects.h).
+ * have a better idea of the effects (effects.h). The caller gives .ops back.
  * Not for more than one thread at a time on one stack; allocates and frees.
  */
 bool verdict_parse(struct verdict *verdict, const struct shape *shape,

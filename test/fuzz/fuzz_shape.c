@@ -12,9 +12,11 @@
 #include "core/buf.h"
 #include "core/mem.h"
 #include "sql/effects.h"
+#include "sql/session_ops.h"
 #include "sql/shape.h"
 #include "sql/verdict.h"
 #include "support/lexer_compare.h"
+#include "support/ops_text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -45,6 +47,16 @@ check_stable(const struct shape *shape, struct buf *text)
 	buf_fini(&again);
 }
 
+/* Their texts lie where they say. */
+static void
+check_ops(const struct session_ops *ops)
+{
+	struct buf out = {0};
+
+	ops_to_text(&out, ops);
+	buf_fini(&out);
+}
+
 static void
 check_verdict(const struct shape *shape, struct buf *text, uint32_t by_words)
 {
@@ -61,6 +73,10 @@ check_verdict(const struct shape *shape, struct buf *text, uint32_t by_words)
 	}
 	assert(verdict.effects == EFFECT_NONE || verdict.needs_primary);
 	assert(verdict.is_read == (verdict.reason == NULL));
+	assert((verdict.followed & ~verdict.effects) == 0);
+	assert(verdict.followed == 0 || verdict.ops != NULL);
+	check_ops(verdict.ops);
+	session_ops_release(&verdict.ops);
 }
 
 int

@@ -6,6 +6,7 @@
 
 #include "core/buf.h"
 #include "sql/effects.h"
+#include "sql/session_ops.h"
 #include "sql/shape.h"
 #include "sql/verdict.h"
 #include "support/sqlgen.h"
@@ -171,6 +172,7 @@ START_TEST(effects_never_misses_what_the_parser_sees_in_any_text)
 		        &verdict_bounds_default)) {
 			continue;
 		}
+		session_ops_release(&verdict.ops);
 		parsed++;
 		found += verdict.effects == 0 && scan(buf_text(&text)) == 0;
 		/* 'pg_temp.x'::regclass names, but makes nothing. */

@@ -7,6 +7,7 @@
 #include "core/buf.h"
 #include "sql/shape.h"
 #include "sql/verdict.h"
+#include "support/ops_text.h"
 #include "support/sqlgen.h"
 
 static const struct {
@@ -39,7 +40,7 @@ static const struct {
     {"select * from (values (1), (2)) x, y", "select * from (values (1)) x, y"},
     {"select t.in (1, 2)", "select t.in (1, 1)"},
     {"set a = 'b', 5; select 'b', 5", "set a = 'b', 5; select '', 1"},
-    {"set local A to 1E5", "set local a to 1e5"},
+    {"set local A to 1E5", "set local a to 1E5"},
     {"update t set a = 'b'", "update t set a = ''"},
     {"select set_config('a', $2, f('b', 1)), 'c'",
         "select set_config ('a', $2, f ('b', 1)), ''"},
@@ -152,6 +153,23 @@ judge_plain(struct verdict *verdict, const char *text)
 	return verdict_parse(verdict, &shape, text, &wide);
 }
 
+/* Both do the same to their session; gives back what both have of it. */
+static void
+check_ops(struct verdict *plain, struct verdict *masked, const char *text)
+{
+	struct buf want = {0}, got = {0};
+
+	ops_to_text(&want, plain->ops);
+	ops_to_text(&got, masked->ops);
+	ck_assert_msg(strcmp(buf_text(&want), buf_text(&got)) == 0,
+	    "\"%s\" does \"%s\", its shape does \"%s\"", text, buf_text(&want),
+	    buf_text(&got));
+	session_ops_release(&plain->ops);
+	session_ops_release(&masked->ops);
+	buf_fini(&want);
+	buf_fini(&got);
+}
+
 START_TEST(shape_parses_as_its_text_does_to_the_same_verdict)
 {
 	struct sqlgen gen = {.seed = 0x5555aaaa12345678};
@@ -183,9 +201,11 @@ START_TEST(shape_parses_as_its_text_does_to_the_same_verdict)
 		        plain.access == masked.access,
 		    "\"%s\" and its shape \"%s\"", buf_text(&text),
 		    buf_text(&out));
-		ck_assert_msg(plain.effects == masked.effects,
+		ck_assert_msg(plain.effects == masked.effects &&
+		        plain.followed == masked.followed,
 		    "\"%s\" and its shape \"%s\"", buf_text(&text),
 		    buf_text(&out));
+		check_ops(&plain, &masked, buf_text(&text));
 	}
 	ck_assert_int_gt(parsed, 2000);
 	buf_fini(&text);

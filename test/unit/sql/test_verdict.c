@@ -7,6 +7,7 @@
 
 #include "core/buf.h"
 #include "core/mem.h"
+#include "sql/session_ops.h"
 #include "sql/shape.h"
 #include "sql/verdict.h"
 
@@ -33,6 +34,7 @@ judge(const char *text, struct verdict *verdict)
 	shape_scan(&shape, &out, text, strlen(text), true);
 	ok = verdict_parse(
 	    verdict, &shape, buf_text(&out), &verdict_bounds_default);
+	session_ops_release(&verdict->ops);
 	buf_fini(&out);
 	return ok;
 }
