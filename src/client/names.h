@@ -21,6 +21,8 @@ struct statement;
 struct names {
 	struct name *table; /* owned */
 	size_t bytes;       /* of names and entries, without the statements */
+	size_t body_bytes;  /* of the statements, each time it is referred to */
+	size_t count;       /* of names that are defined */
 };
 
 /* One name with a change under way; ended by names_on_note(). */
@@ -32,7 +34,19 @@ enum name_state {
 	NAME_WAIT     /* an earlier batch will tell; not before */
 };
 
+/* Ends all names. Changes under way are still to be noted. */
 void names_fini(struct names *names);
+
+/* The memory a client's statements account for: its names, and each time the
+ * text it gave. For the bound max_client_statement_bytes. */
+static inline size_t
+names_cost(const struct names *names)
+{
+	return names->bytes + names->body_bytes;
+}
+
+/* As in PostgreSQL, only the first NAME_BYTES_MAX bytes of a name count. */
+#define NAME_BYTES_MAX 63
 
 /* What NAME of LENGTH bytes (no NUL needed) is for a message of batch number
  * BATCH. *STATEMENT is borrowed. */

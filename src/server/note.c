@@ -8,6 +8,7 @@
 
 #include "core/mem.h"
 #include "server/profile.h"
+#include "server/statement.h"
 
 struct note *
 note_new(void)
@@ -25,7 +26,7 @@ note_free(struct note **note)
 	}
 	*note = NULL;
 	assert(n->part == NULL && !list_is_linked(&n->link));
-	assert(n->statement == NULL); /* TODO: given back, with statement.c */
+	statement_release(&n->statement);
 	profile_release(&n->profile);
 	free(n);
 }

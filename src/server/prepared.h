@@ -21,8 +21,11 @@ struct statement;
 
 struct prepared {
 	struct prepared_entry *table; /* owned entries, by statement */
-	struct list recent;           /* of known entries, latest use first */
+	struct list recent;           /* of known entries of which nothing is
+	                                 under way, latest use first */
 	struct prepared_entry *last;  /* the one found last; may be NULL */
+	size_t known;                 /* how many are */
+	size_t expected; /* how many will be when all is answered */
 };
 
 enum prepared_state {
@@ -32,6 +35,7 @@ enum prepared_state {
 	PREPARED_WAIT     /* an earlier batch will tell; not before */
 };
 
+/* An entry counts the name of its statement, see statement_ref_name(). */
 void prepared_init(struct prepared *prepared);
 void prepared_fini(struct prepared *prepared);
 
@@ -52,14 +56,18 @@ struct note *prepared_sent(struct prepared *prepared,
 void prepared_on_note(
     struct prepared *prepared, const struct note *note, enum note_event event);
 
-/* The statement to close so that there are no more than LIMIT, the longest
- * unused of which nothing is under way; NULL: none is needed, or can be. */
+/* The statement to close so that there are no more than LIMIT when all that
+ * was sent is answered: the longest unused of which nothing is under way. NULL:
+ * none is needed, or can be. Each one returned is to be closed, with
+ * prepared_sent(), before the next is asked for. */
 struct statement *prepared_surplus(struct prepared *prepared, size_t limit);
 
-/* What we believed has turned out wrong: all that is known is doubted. */
+/* What we believed has turned out wrong: all that is known is doubted, until
+ * the server has acknowledged it again. */
 void prepared_doubt(struct prepared *prepared);
 
-/* The server has lost them all (DISCARD ALL, DEALLOCATE ALL). */
+/* The server has lost them all (DISCARD ALL, DEALLOCATE ALL). What was sent
+ * behind that is still to come. */
 void prepared_forget(struct prepared *prepared);
 
 /* How many are known. */

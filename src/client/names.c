@@ -1,0 +1,261 @@
+/*
+ * names.c - what a client calls its prepared statements.
+ *
+ *   .current   what the server has acknowledged; NULL: nothing
+ *   .pending   how many changes are under way, all of batch .batch
+ *   .expected  what it comes out as if they all succeed
+ *
+ * Each name is one allocation with its text behind it, each change under way
+ * another. A client without names owns nothing.
+ *
+ * Invariant: with .pending == 0 a name has a .current; others are freed.
+ */
+#include "client/names.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/mem.h"
+#include "server/statement.h"
+
+struct name {
+	UT_hash_handle hh;          /* in names->table, by .text */
+	struct statement *current;  /* shared; NULL: none */
+	struct statement *expected; /* shared; NULL: none; with .pending > 0 */
+	uint64_t batch;             /* of the changes under way */
+	unsigned pending;
+	bool is_orphan; /* names_fini() came before its last change's end */
+	uint8_t length;
+	char text[]; /* .length bytes, no NUL */
+};
+
+struct name_change {
+	struct name *name;           /* borrowed; it lives as long as this */
+	struct statement *statement; /* shared; what it is to become */
+};
+
+/* ---- what it costs ------------------------------------------------------- */
+
+/* With the allocator's word in front, and its granularity. */
+static size_t
+estimate(size_t size)
+{
+	return (size + sizeof(size_t) + 15) & ~(size_t)15;
+}
+
+/* With its share of a table that grows, at two buckets an entry. */
+static size_t
+name_cost(size_t length)
+{
+	return estimate(sizeof(struct name) + length) +
+	    2 * sizeof(UT_hash_bucket);
+}
+
+/* Of a table as it begins. */
+static size_t
+table_cost(void)
+{
+	return estimate(sizeof(UT_hash_table)) +
+	    estimate(HASH_INITIAL_NUM_BUCKETS * sizeof(UT_hash_bucket));
+}
+
+static size_t
+body_cost(const struct statement *statement)
+{
+	return statement == NULL ? 0 : statement->body_bytes;
+}
+
+/* ---- names --------------------------------------------------------------- */
+
+static size_t
+significant(size_t length)
+{
+	return length < NAME_BYTES_MAX ? length : NAME_BYTES_MAX;
+}
+
+static struct name *
+find(const struct names *names, const char *text, size_t length)
+{
+	struct name *name = NULL;
+
+	HASH_FIND(hh, names->table, text, significant(length), name);
+	return name;
+}
+
+static struct name *
+find_or_add(struct names *names, const char *text, size_t length)
+{
+	struct name *name = find(names, text, length);
+
+	if (name != NULL) {
+		return name;
+	}
+	length = significant(length);
+	name = mem_zalloc(sizeof(*name) + length);
+	name->length = (uint8_t)length;
+	memcpy(name->text, text, length);
+	names->bytes += name_cost(length);
+	if (names->table == NULL) {
+		names->bytes += table_cost();
+	}
+	HASH_ADD(hh, names->table, text, length, name);
+	return name;
+}
+
+/* Takes NAME out of the table. */
+static void
+detach(struct names *names, struct name *name)
+{
+	HASH_DELETE(hh, names->table, name);
+	names->bytes -= name_cost(name->length);
+	if (names->table == NULL) {
+		names->bytes -= table_cost();
+	}
+}
+
+/* NAME becomes STATEMENT, whose count is taken over; NULL: none. */
+static void
+set_current(struct names *names, struct name *name, struct statement *statement)
+{
+	names->count -= name->current != NULL;
+	names->count += statement != NULL;
+	names->body_bytes -= body_cost(name->current);
+	names->body_bytes += body_cost(statement);
+	statement_release(&name->current);
+	name->current = statement;
+}
+
+void
+names_clear(struct names *names)
+{
+	struct name *name, *next;
+
+	HASH_ITER(hh, names->table, name, next)
+	{
+		set_current(names, name, NULL);
+		if (name->pending == 0) {
+			detach(names, name);
+			free(name);
+		}
+	}
+}
+
+void
+names_fini(struct names *names)
+{
+	struct name *name, *next;
+
+	names_clear(names);
+	HASH_ITER(hh, names->table, name, next)
+	{
+		detach(names, name);
+		name->is_orphan = true;
+	}
+	*names = (struct names){0};
+}
+
+enum name_state
+names_look(const struct names *names, const char *name, size_t length,
+    uint64_t batch, struct statement **statement)
+{
+	const struct name *found = find(names, name, length);
+
+	*statement = NULL;
+	if (found == NULL) {
+		return NAME_UNKNOWN;
+	}
+	if (found->pending > 0 && found->batch != batch) {
+		return NAME_WAIT;
+	}
+	*statement = found->pending > 0 ? found->expected : found->current;
+	return *statement == NULL ? NAME_UNKNOWN : NAME_KNOWN;
+}
+
+/* ---- changes ------------------------------------------------------------- */
+
+struct name_change *
+names_change(struct names *names, const char *name, size_t length,
+    struct statement *statement, uint64_t batch)
+{
+	struct name *found = find_or_add(names, name, length);
+	struct name_change *change = mem_zalloc(sizeof(*change));
+
+	assert(found->pending == 0 || found->batch == batch);
+	found->pending++;
+	found->batch = batch;
+	statement_release(&found->expected);
+	found->expected = statement_ref(statement);
+	change->name = found;
+	change->statement = statement_ref(statement);
+	names->bytes += estimate(sizeof(*change));
+	names->body_bytes += body_cost(statement);
+	return change;
+}
+
+static void
+end_orphan(struct name *name, struct name_change *change)
+{
+	statement_release(&change->statement);
+	free(change);
+	if (--name->pending == 0) {
+		statement_release(&name->expected);
+		free(name);
+	}
+}
+
+void
+names_on_note(
+    struct names *names, struct name_change **change, enum note_event event)
+{
+	struct name_change *ended = *change;
+	struct name *name = ended->name;
+
+	*change = NULL;
+	if (name->is_orphan) {
+		end_orphan(name, ended);
+		return;
+	}
+	names->bytes -= estimate(sizeof(*ended));
+	names->body_bytes -= body_cost(ended->statement);
+	if (event == NOTE_DONE) {
+		set_current(names, name, ended->statement);
+	} else {
+		statement_release(&ended->statement);
+	}
+	free(ended);
+	if (--name->pending > 0) {
+		return;
+	}
+	statement_release(&name->expected);
+	if (name->current == NULL) {
+		detach(names, name);
+		free(name);
+	}
+}
+
+/* ---- questions ----------------------------------------------------------- */
+
+const char *
+names_of(const struct names *names, const struct statement *statement,
+    size_t *length)
+{
+	struct name *name, *next;
+
+	HASH_ITER(hh, names->table, name, next)
+	{
+		if (name->current == statement ||
+		    (name->pending > 0 && name->expected == statement)) {
+			*length = name->length;
+			return name->text;
+		}
+	}
+	*length = 0;
+	return NULL;
+}
+
+size_t
+names_count(const struct names *names)
+{
+	return names->count;
+}
