@@ -60,6 +60,7 @@ struct socket_row {
 	uint64_t server_id;
 	uint32_t remote_pid;
 	const char *application_name;
+	size_t prepared_count;
 	uint64_t id;
 };
 
@@ -122,7 +123,7 @@ put_row(struct instance *instance, struct table *table,
 	table_put_count(table, row->remote_pid);
 	table_put_text(table, "");
 	table_put_text(table, row->application_name);
-	table_put_int(table, 0);
+	table_put_count(table, row->prepared_count);
 	table_put_count(table, row->id);
 	table_row_end(table);
 }
@@ -172,6 +173,7 @@ put_client(
 	    .remote_pid = peer_pid(client),
 	    .application_name =
 	        application_name == NULL ? "" : application_name,
+	    .prepared_count = names_count(&client->names),
 	    .id = client->id,
 	};
 
@@ -281,6 +283,7 @@ put_server(struct instance *instance, struct table *table,
 	    .remote_pid = server->process_id,
 	    .application_name =
 	        application_name == NULL ? "" : application_name,
+	    .prepared_count = prepared_count(&server->prepared),
 	    .id = server->id,
 	};
 

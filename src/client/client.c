@@ -408,6 +408,7 @@ release_parts(struct client *client)
 	login_free(&client->login);
 	console_free(&client->console);
 	profile_release(&client->profile);
+	names_fini(&client->names);
 	kept_fini(blocks, &client->held);
 	kept_fini(blocks, &client->begin);
 	replay_fini(client);

@@ -5,6 +5,7 @@
 #define CLIENT_CLIENT_INT_H
 
 #include "client/client.h"
+#include "client/names.h"
 #include "core/blocks.h"
 #include "core/hash.h"
 #include "core/list.h"
@@ -92,6 +93,7 @@ struct client {
 	struct console *console; /* owned; NULL until it is needed */
 	struct pool *pool;       /* borrowed; outlives clients */
 	struct profile *profile; /* shared; the settings it came with */
+	struct names names;      /* of its prepared statements */
 	struct server *server;   /* borrowed; set in ACTIVE, and in WELCOME
 	                            while it applies; points back */
 	struct waiter waiter;

@@ -17,6 +17,7 @@
 #include "server/pool_int.h"
 #include "server/profile.h"
 #include "server/server_int.h"
+#include "server/statement.h"
 
 #define TICK_US ((int64_t)100 * 1000)
 
@@ -292,6 +293,8 @@ pools_configure(struct pools *pools, struct config *config)
 	struct pool *pool, *next;
 
 	pools->config = config_ref(config);
+	statements_set_limit(
+	    pools->statements, config_settings(config)->max_statement_bytes);
 	HASH_ITER(hh, pools->table, pool, next)
 	{
 		reconfigure(pool, old);
@@ -324,6 +327,8 @@ pools_new(struct loop *loop, struct logger *logger, struct resolver *resolver,
 	pools->nodes = nodes;
 	pools->config = config_ref(config);
 	pools->profiles = profiles_new();
+	pools->statements =
+	    statements_new(config_settings(config)->max_statement_bytes);
 	pools->events = *events;
 	pools->log = (struct log_source){.logger = logger};
 	timer_start(&pools->tick, loop, TICK_US, TICK_US, on_tick);
@@ -384,6 +389,7 @@ pools_free(struct pools **pools)
 	}
 	cancel_end_all(&set->cancels);
 	profiles_free(&set->profiles);
+	statements_free(&set->statements);
 	config_unref(&set->config);
 	free(set);
 	*pools = NULL;
@@ -426,6 +432,12 @@ pools_resume(struct pools *pools)
 	{
 		loop_ready(pools->loop, &pool->ready);
 	}
+}
+
+struct statements *
+pools_statements(const struct pools *pools)
+{
+	return pools->statements;
 }
 
 bool

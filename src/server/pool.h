@@ -29,6 +29,7 @@ struct pools;
 struct profile;
 struct resolver;
 struct server;
+struct statements;
 struct stream;
 struct stream_transport;
 struct waiter;
@@ -128,6 +129,9 @@ size_t pools_all_servers(const struct pools *pools);
 /* The profile of exactly SETTINGS, counted for the caller. */
 struct profile *pools_profile(struct pools *pools,
     const struct params *settings) __attribute__((warn_unused_result));
+
+/* The prepared statements of all clients; they live as long as POOLS. */
+struct statements *pools_statements(const struct pools *pools);
 
 /* ---- what logins need ---------------------------------------------------- */
 

@@ -82,8 +82,9 @@ struct pools {
 	struct logger *logger;
 	struct resolver *resolver;
 	struct node_set *nodes;
-	struct config *config;     /* shared */
-	struct profiles *profiles; /* owned */
+	struct config *config;         /* shared */
+	struct profiles *profiles;     /* owned */
+	struct statements *statements; /* owned */
 	struct pool_events events;
 	struct list cancels;              /* of struct cancel, under way */
 	const struct pool_dialer *dialer; /* borrowed; NULL: sockets */

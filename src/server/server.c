@@ -177,6 +177,7 @@ server_connect(struct pool_slot *slot)
 	server->log = (struct log_source){set->logger, put_context, server};
 	server->grave.reap = reap_server;
 	answers_init(&server->answers, server_on_note, server);
+	prepared_init(&server->prepared);
 	list_append(&slot->by_state[SERVER_CONNECTING], &server->link);
 	slot->count++;
 	server->dial = mem_zalloc(sizeof(*server->dial));
@@ -218,6 +219,7 @@ release_parts(struct server *server)
 	profile_release(&server->profile);
 	profile_release(&server->applying);
 	answers_fini(&server->answers);
+	prepared_fini(&server->prepared);
 	kept_fini(blocks, &server->partial);
 	params_fini(&server->params);
 	params_fini(&server->before);

@@ -14,6 +14,7 @@
 #include "net/loop.h"
 #include "proto/params.h"
 #include "server/answers.h"
+#include "server/prepared.h"
 #include "server/server.h"
 
 struct pool;
@@ -38,9 +39,10 @@ struct server {
 	struct profile *profile;  /* shared; what the server acknowledged */
 	struct profile *applying; /* shared; what was injected */
 	struct answers answers;
-	struct kept partial; /* a frame that has not all arrived */
-	uint32_t skip_bytes; /* of a long frame that concerns nobody */
-	char status;         /* of the last ReadyForQuery; 0: none since */
+	struct prepared prepared; /* the statements it has */
+	struct kept partial;      /* a frame that has not all arrived */
+	uint32_t skip_bytes;      /* of a long frame that concerns nobody */
+	char status;              /* of the last ReadyForQuery; 0: none since */
 	enum server_state state;
 	bool unread;       /* the last read filled the buffer: more may wait */
 	bool unnamed_left; /* somebody parsed an unnamed statement here */

@@ -13,8 +13,9 @@ believe(struct server *server, const struct note *note, enum note_event event)
 	switch (note->belief) {
 	case BELIEF_NONE:
 		break;
-	case BELIEF_PREPARED: /* TODO: prepared_on_note(), with prepared.c */
+	case BELIEF_PREPARED:
 	case BELIEF_CLOSED:
+		prepared_on_note(&server->prepared, note, event);
 		break;
 	case BELIEF_PROFILE:
 		if (event == NOTE_DONE) {
