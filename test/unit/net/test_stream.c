@@ -260,6 +260,128 @@ START_TEST(a_peer_that_goes_while_bytes_are_kept_is_noticed)
 }
 END_TEST
 
+/* ---- several pieces ------------------------------------------------------ */
+
+/* TEXT cut behind each '|', which is left out; returns how many pieces. */
+static int
+cut(const char *text, struct iovec *pieces)
+{
+	int count = 0;
+
+	for (;;) {
+		size_t length = strcspn(text, "|");
+
+		pieces[count++] = (struct iovec){
+		    .iov_base = (void *)(uintptr_t)text, .iov_len = length};
+		if (text[length] == '\0') {
+			return count;
+		}
+		text += length + 1;
+	}
+}
+
+/* Where messages have boundaries, one call is one message. */
+START_TEST(several_pieces_leave_in_one_system_call)
+{
+	struct loop *loop = test_loop_new();
+	struct owner owner = {0};
+	struct iovec pieces[8];
+	char bytes[64];
+	int ends[2], count;
+
+	ck_assert_int_eq(
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, ends), 0);
+	owner.stream = stream_new(loop, ends[0], &ops, &owner);
+	count = cut("one||,two,|three", pieces);
+	ck_assert_int_eq(count, 4);
+	ck_assert_int_eq(stream_writev(owner.stream, pieces, count), IO_DONE);
+	ck_assert_int_eq(recv(ends[1], bytes, sizeof(bytes), 0), 13);
+	ck_assert_int_eq(memcmp(bytes, "one,two,three", 13), 0);
+	ck_assert_int_eq(recv(ends[1], bytes, sizeof(bytes), 0), -1);
+	ck_assert_uint_eq(stream_pending(owner.stream), 0);
+	stream_close(&owner.stream);
+	close(ends[1]);
+	loop_free(&loop);
+}
+END_TEST
+
+START_TEST(no_pieces_and_empty_ones_are_nothing)
+{
+	struct stage stage;
+	struct iovec pieces[8];
+	int count = cut("||", pieces);
+	size_t kept;
+
+	stage_open(&stage);
+	ck_assert_int_eq(stream_writev(stage.owner.stream, pieces, 0), IO_DONE);
+	ck_assert_int_eq(
+	    stream_writev(stage.owner.stream, pieces, count), IO_DONE);
+	ck_assert_uint_eq(stream_pending(stage.owner.stream), 0);
+	fill(&stage);
+	kept = stream_pending(stage.owner.stream);
+	ck_assert_int_eq(
+	    stream_writev(stage.owner.stream, pieces, count), IO_AGAIN);
+	ck_assert_uint_eq(stream_pending(stage.owner.stream), kept);
+	stage_close(&stage);
+}
+END_TEST
+
+START_TEST(pieces_a_socket_does_not_take_leave_later_in_order)
+{
+	struct stage stage;
+	uint8_t chunk[CHUNK];
+	size_t sent = 0, got = 0;
+	bool was_kept = false;
+
+	stage_open(&stage);
+	for (int i = 0; i < CHUNKS; i++) {
+		struct iovec pieces[] = {{chunk, 1}, {chunk + 1, 5000},
+		    {chunk + 5001, 0}, {chunk + 5001, CHUNK - 5001}};
+		enum io_result result;
+
+		for (size_t k = 0; k < CHUNK; k++) {
+			chunk[k] = byte_at(sent + k);
+		}
+		result = stream_writev(stage.owner.stream, pieces, 4);
+		memset(chunk, 0, sizeof(chunk)); /* nobody needs them now */
+		ck_assert_int_eq(result,
+		    stream_pending(stage.owner.stream) > 0 ? IO_AGAIN
+		                                           : IO_DONE);
+		was_kept = was_kept || result == IO_AGAIN;
+		sent += CHUNK;
+		if (i % 3 == 0) {
+			got += read_peer(&stage, got);
+			loop_turn(stage.loop, false);
+		}
+	}
+	ck_assert(was_kept);
+	while (got < sent) {
+		got += read_peer(&stage, got);
+		loop_turn(stage.loop, false);
+	}
+	ck_assert_uint_eq(stream_pending(stage.owner.stream), 0);
+	ck_assert_uint_eq(stage.owner.drains, 1);
+	stage_close(&stage);
+}
+END_TEST
+
+START_TEST(pieces_for_a_peer_that_is_gone_fail_and_kill_nobody)
+{
+	struct stage stage;
+	struct iovec pieces[8];
+	int count = cut("abc|def", pieces);
+
+	stage_open(&stage);
+	shutdown(stage.peer, SHUT_RD);
+	errno = 0;
+	ck_assert_int_eq(
+	    stream_writev(stage.owner.stream, pieces, count), IO_FAILED);
+	ck_assert_int_eq(errno, EPIPE);
+	ck_assert_uint_eq(stream_pending(stage.owner.stream), 0);
+	stage_close(&stage);
+}
+END_TEST
+
 /* ---- other transports ---------------------------------------------------- */
 
 struct pipe_end {
@@ -359,12 +481,131 @@ START_TEST(who_closes_when_all_has_left_is_not_told_of_bytes)
 }
 END_TEST
 
+/* Takes ROOM bytes, AT_ONCE at a time, and remembers them. */
+struct sink {
+	size_t room;
+	size_t at_once;
+	size_t length;
+	bool is_broken;
+	char bytes[256];
+};
+
+static ssize_t
+sink_send(void *context, const void *bytes, size_t size)
+{
+	struct sink *sink = context;
+	size_t left = sink->room - sink->length;
+	size_t n = size < left ? size : left;
+
+	n = n < sink->at_once ? n : sink->at_once;
+	if (n == 0) {
+		errno = sink->is_broken ? ECONNRESET : EAGAIN;
+		return -1;
+	}
+	memcpy(sink->bytes + sink->length, bytes, n);
+	sink->length += n;
+	return (ssize_t)n;
+}
+
+static ssize_t
+sink_receive(void *context, void *bytes, size_t size)
+{
+	(void)context;
+	(void)bytes;
+	(void)size;
+	errno = EAGAIN;
+	return -1;
+}
+
+static void
+sink_close(void *context)
+{
+	(void)context;
+}
+
+static const struct stream_transport sink_transport = {
+    sink_receive, sink_send, sink_close};
+
+#define PIECES "a||bcd|efghijkl||m|n|opqrstuvwxyz"
+#define PIECES_BYTES 26
+
+/* The peer takes so many bytes of the first write and so many later. */
+static void
+write_in_two(size_t first, size_t at_once)
+{
+	struct loop *loop = test_loop_new();
+	struct sink sink = {.room = first, .at_once = at_once};
+	struct owner owner = {0};
+	struct iovec pieces[8];
+	int count = cut(PIECES, pieces);
+	bool is_all = first >= PIECES_BYTES;
+
+	owner.stream =
+	    stream_new_over(loop, &sink_transport, &sink, &ops, &owner);
+	ck_assert_int_eq(stream_writev(owner.stream, pieces, count),
+	    is_all ? IO_DONE : IO_AGAIN);
+	ck_assert_uint_eq(
+	    stream_pending(owner.stream), is_all ? 0 : PIECES_BYTES - first);
+	if (!is_all) {
+		/* Behind what is kept, though there is room now. */
+		sink.room = sizeof(sink.bytes);
+		count = cut("1|2|", pieces);
+		ck_assert_int_eq(
+		    stream_writev(owner.stream, pieces, count), IO_AGAIN);
+		ck_assert_uint_eq(sink.length, first);
+		ck_assert_int_eq(stream_write(owner.stream, "3", 1), IO_AGAIN);
+		stream_poke(owner.stream);
+		ck_assert_uint_eq(owner.drains, 1);
+		ck_assert_uint_eq(sink.length, PIECES_BYTES + 3);
+		ck_assert_int_eq(
+		    memcmp(sink.bytes + PIECES_BYTES, "123", 3), 0);
+	}
+	ck_assert_int_eq(
+	    memcmp(sink.bytes, "abcdefghijklmnopqrstuvwxyz", PIECES_BYTES), 0);
+	ck_assert_uint_eq(stream_pending(owner.stream), 0);
+	stream_close(&owner.stream);
+	loop_free(&loop);
+}
+
+START_TEST(pieces_may_be_cut_anywhere)
+{
+	for (size_t first = 0; first <= PIECES_BYTES; first++) {
+		write_in_two(first, 1);
+		write_in_two(first, 5);
+		write_in_two(first, 100);
+	}
+}
+END_TEST
+
+START_TEST(pieces_may_fail_anywhere)
+{
+	for (size_t first = 0; first < PIECES_BYTES; first++) {
+		struct loop *loop = test_loop_new();
+		struct sink sink = {
+		    .room = first, .at_once = 3, .is_broken = true};
+		struct owner owner = {0};
+		struct iovec pieces[8];
+		int count = cut(PIECES, pieces);
+
+		owner.stream =
+		    stream_new_over(loop, &sink_transport, &sink, &ops, &owner);
+		ck_assert_int_eq(
+		    stream_writev(owner.stream, pieces, count), IO_FAILED);
+		ck_assert_int_eq(errno, ECONNRESET);
+		ck_assert_uint_eq(stream_pending(owner.stream), 0);
+		stream_close(&owner.stream);
+		loop_free(&loop);
+	}
+}
+END_TEST
+
 int
 main(void)
 {
 	Suite *suite = suite_create("stream");
 	TCase *reading = tcase_create("reading");
 	TCase *writing = tcase_create("writing");
+	TCase *pieces = tcase_create("pieces");
 
 	tcase_add_test(reading, bytes_are_told_while_they_are_wanted);
 	tcase_add_test(reading, who_closes_while_told_of_bytes_is_told_no_more);
@@ -379,7 +620,16 @@ main(void)
 	    writing, a_transport_may_be_interrupted_and_take_little_at_a_time);
 	tcase_add_test(
 	    writing, who_closes_when_all_has_left_is_not_told_of_bytes);
+	tcase_add_test(pieces, several_pieces_leave_in_one_system_call);
+	tcase_add_test(pieces, no_pieces_and_empty_ones_are_nothing);
+	tcase_add_test(
+	    pieces, pieces_a_socket_does_not_take_leave_later_in_order);
+	tcase_add_test(
+	    pieces, pieces_for_a_peer_that_is_gone_fail_and_kill_nobody);
+	tcase_add_test(pieces, pieces_may_be_cut_anywhere);
+	tcase_add_test(pieces, pieces_may_fail_anywhere);
 	suite_add_tcase(suite, reading);
 	suite_add_tcase(suite, writing);
+	suite_add_tcase(suite, pieces);
 	return unit_run(suite);
 }
