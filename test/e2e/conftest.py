@@ -7,7 +7,8 @@
     proxy     one pgweir with default settings, shared by a file's tests
     stage     a pgweir, and PostgreSQL beside it, to compare them (twoway.py)
 
-Options: --direct runs the tests marked "fidelity" against PostgreSQL itself.
+Options: --direct runs the tests marked "fidelity" against PostgreSQL itself;
+--seeds, --first-seed: see test_property.py.
 Environment: PGWEIR, the binary (default build/src/pgweir of this checkout).
 """
 import os
@@ -29,6 +30,10 @@ DEFAULT_BINARY = os.path.join(HERE, "..", "..", "build", "src", "pgweir")
 def pytest_addoption(parser):
     parser.addoption("--direct", action="store_true",
                      help="fidelity tests against PostgreSQL itself")
+    parser.addoption("--seeds", type=int, default=200,
+                     help="how many random tales test_property.py tells")
+    parser.addoption("--first-seed", type=int, default=1,
+                     help="the seed of the first of them")
 
 
 def pytest_collection_modifyitems(config, items):

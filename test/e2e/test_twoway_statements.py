@@ -299,6 +299,21 @@ UNNAMED = {
         (parse("select $1::int + $2", "", (0, 20)), sync()),
         (bind(["1", "2"]), describe(), execute(), sync()),
         (describe("S"), sync()), (bind(["3", "4"]), execute(), sync())],
+    "used, and kept": [
+        (one_shot(ONE), sync()), (bind(), execute(), sync()),
+        (describe("S"), sync()), (bind(), describe(), execute(), sync())],
+    "used in a transaction, and kept": [
+        "begin", (one_shot(TWO), sync()), (describe("S"), sync()),
+        whole("commit"), (bind(), execute(), sync()),
+        (one_shot("select 1/0"), sync()), (describe("S"), sync())],
+    "bound, and kept": [
+        (parse(ADD), bind(["1"]), sync()), (describe("S"), sync()),
+        (bind(["2"]), execute(), sync())],
+    "of a read, used, and kept": [
+        (one_shot("select count(*) from tw"), sync()),
+        (bind(), execute(), sync()), (describe("S"), sync()), "begin",
+        (one_shot("select count(*) from tw"), sync()), whole("rollback"),
+        (bind(), execute(), sync())],
     "replaced": [
         (parse(ONE), sync()), (parse(TWO), sync()),
         (bind(), execute(), sync()), (parse(ONE), parse(TWO), bind(),
@@ -575,7 +590,13 @@ SCRIPTS = {f"{group}: {name}": script for group, scripts in GROUPS.items()
            for name, script in scripts.items()}
 
 
+LOST = "an unnamed statement that was used is not kept"
+NOT_YET = {f"unnamed: {name}": LOST for name in (
+    "used, and kept", "used in a transaction, and kept", "bound, and kept",
+    "of a read, used, and kept")}
+
+
 @pytest.mark.parametrize("nodes", ["primary", "all"])
-@pytest.mark.parametrize("script", cases(SCRIPTS))
+@pytest.mark.parametrize("script", cases(SCRIPTS, NOT_YET))
 def test_statements_are_a_session_s_own(stage, script, nodes):
     stage.compare(script, nodes)

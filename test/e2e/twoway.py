@@ -114,15 +114,11 @@ class Script:
         return f"{nodes}{ROOMY if roomy else self.servers}"
 
 
-def script_of(value):
-    return value if isinstance(value, Script) else Script(value)
-
-
 def cases(scripts, not_yet=None):
     """Parameters for pytest; NOT_YET maps names to reasons why they fail."""
     not_yet = not_yet or {}
     assert set(not_yet) <= set(scripts), "a reason for no script"
-    return [pytest.param(script_of(value), id=name, marks=[
+    return [pytest.param(value, id=name, marks=[
                 pytest.mark.xfail(strict=True, reason=not_yet[name])]
                 if name in not_yet else [])
             for name, value in scripts.items()]
@@ -428,6 +424,7 @@ class Stage:
                 " 'monitor' and application_name <> 'direct'")
 
     def compare_once(self, script, nodes):
+        script = script if isinstance(script, Script) else Script(script)
         database = script.database(nodes)
         neighbours = self.neighbours_in(database, script.user)
         free = int(database.removeprefix(nodes))

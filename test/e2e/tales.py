@@ -1,0 +1,32 @@
+"""tales.py - every tale that once went another way through pgweir, shortened;
+told again in every run. The name says what was wrong."""
+from interleave import Tale
+
+TALES = {
+    "two sets of settings on one server": Tale({"a": {}, "b": {}}, [
+        ("a", "query('set datestyle = \\'German\\'')"),
+        ("b", "query('select date \\'2020-02-03\\'')"),
+        ("a", "query('select date \\'2020-02-03\\'')"),
+    ]),
+    "reset all forgets what the client came with": Tale(
+        {"a": {"options": "-c my.tenant=a"}}, [("a", "query('reset all')")]),
+    "discard all forgets what the client came with": Tale(
+        {"a": {"options": "-c my.tenant=a"}},
+        [("a", "parse('discard all') + bind() + execute() + sync()")]),
+    "default is the server's encoding": Tale(
+        {"a": {"client_encoding": "LATIN1"}},
+        [("a", "query('set client_encoding to default')")]),
+    "an unnamed statement bound is an unnamed statement lost": Tale(
+        {"a": {}}, [
+            ("a", "parse('commit and chain') + bind() + sync()"),
+            ("a", "describe('S') + sync()")]),
+}
+
+# What is known to go wrong still.
+NOT_YET = {
+    "reset all forgets what the client came with": "RESET is the server's",
+    "discard all forgets what the client came with": "RESET is the server's",
+    "default is the server's encoding": "RESET is the server's",
+    "an unnamed statement bound is an unnamed statement lost":
+        "only one that was never bound pins",
+}
