@@ -214,6 +214,7 @@ fill_router(struct instance *instance, struct table *table)
 	put_counter(table, "catalogue_bytes", catalogue_used_bytes(catalogue));
 	put_counter(table, "catalogue_hits", counters->hits);
 	put_counter(table, "catalogue_misses", counters->misses);
+	put_counter(table, "catalogue_recognised", counters->recognised);
 	put_counter(table, "catalogue_parses", counters->parses);
 	put_counter(table, "catalogue_parse_us", (uint64_t)counters->parse_us);
 	put_counter(table, "catalogue_refused", counters->refused);

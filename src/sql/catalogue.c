@@ -10,6 +10,11 @@
  * is empty a new shape is not parsed and not remembered: it goes to the
  * primary this once. A flood of ever new shapes costs at most that share of the
  * processor and pushes useful verdicts out no faster than they can be parsed.
+ *
+ * What is recognised without the parser costs nothing of that, however many
+ * different ones there are. It is remembered only where it takes no room from
+ * anything that is worth more: as the first to be forgotten, until it is asked
+ * for again.
  */
 #include "sql/catalogue.h"
 
@@ -38,7 +43,9 @@ const struct catalogue_options catalogue_options_default = {
 struct entry {
 	struct hash128 key;
 	struct verdict verdict; /* .ops is shared with who took it */
-	struct list_link link;  /* in catalogue->by_age, last used last */
+	struct list_link link;  /* in catalogue->by_age, last used last; the
+	                           cheap ones before all others */
+	bool is_cheap;          /* recognised, and not asked for again */
 	UT_hash_handle hh;
 };
 
@@ -155,16 +162,37 @@ find(struct catalogue *catalogue, const struct hash128 *key)
 	struct entry *entry;
 
 	HASH_FIND(hh, catalogue->entries, key, sizeof(*key), entry);
-	if (entry != NULL && entry->link.next != NULL) {
+	if (entry == NULL) {
+		return NULL;
+	}
+	entry->is_cheap = false;
+	if (entry->link.next != NULL) {
 		list_remove(&catalogue->by_age, &entry->link);
 		list_append(&catalogue->by_age, &entry->link);
 	}
 	return entry;
 }
 
+/* Forgets cheap verdicts until at most BYTES are taken. */
+static bool
+shrink_cheap(struct catalogue *catalogue, size_t bytes)
+{
+	while (catalogue->used_bytes > bytes) {
+		struct entry *oldest =
+		    list_first(&catalogue->by_age, struct entry, link);
+
+		if (oldest == NULL || !oldest->is_cheap) {
+			return false;
+		}
+		remove_entry(catalogue, oldest);
+		catalogue->counters.evicted++;
+	}
+	return true;
+}
+
 static void
 remember(struct catalogue *catalogue, const struct hash128 *key,
-    const struct verdict *verdict)
+    const struct verdict *verdict, bool is_cheap)
 {
 	const size_t bytes = entry_bytes(verdict);
 	struct entry *entry;
@@ -172,14 +200,23 @@ remember(struct catalogue *catalogue, const struct hash128 *key,
 	if (catalogue->options.bytes < bytes) {
 		return;
 	}
-	shrink(catalogue, catalogue->options.bytes - bytes);
+	if (!is_cheap) {
+		shrink(catalogue, catalogue->options.bytes - bytes);
+	} else if (!shrink_cheap(catalogue, catalogue->options.bytes - bytes)) {
+		return;
+	}
 	entry = mem_zalloc(sizeof(*entry));
 	entry->key = *key;
 	entry->verdict = *verdict;
 	(void)session_ops_ref(entry->verdict.ops);
+	entry->is_cheap = is_cheap;
 	catalogue->used_bytes += bytes;
 	HASH_ADD(hh, catalogue->entries, key, sizeof(*key), entry);
-	list_append(&catalogue->by_age, &entry->link);
+	if (is_cheap) {
+		list_prepend(&catalogue->by_age, &entry->link);
+	} else {
+		list_append(&catalogue->by_age, &entry->link);
+	}
 }
 
 /* Effects by key words, for a shape that is not parsed. What PostgreSQL 15
@@ -211,7 +248,7 @@ learn(struct catalogue *catalogue, const struct shape *shape,
 	catalogue->counters.parses++;
 	catalogue->counters.parse_us += (uint64_t)spent_us;
 	catalogue->last_ops = verdict->ops;
-	remember(catalogue, &shape->hash, verdict);
+	remember(catalogue, &shape->hash, verdict, false);
 }
 
 void
@@ -247,6 +284,13 @@ catalogue_lookup(struct catalogue *catalogue, const char *text, size_t length,
 		return;
 	}
 	catalogue->counters.misses++;
+	if (verdict_recognise(verdict, &shape, buf_text(&catalogue->shape_text),
+	        &catalogue->options.bounds)) {
+		catalogue->counters.recognised++;
+		catalogue->last_ops = verdict->ops;
+		remember(catalogue, &shape.hash, verdict, true);
+		return;
+	}
 	fill_bucket(catalogue, now_us);
 	if (catalogue->saved_us <= 0) {
 		catalogue->counters.refused++;

@@ -25,7 +25,8 @@ extern const struct catalogue_options catalogue_options_default;
 /* Since the start of the process; never reset. */
 struct catalogue_counters {
 	uint64_t hits;
-	uint64_t misses; /* = parses + refused */
+	uint64_t misses;     /* = recognised + parses + refused */
+	uint64_t recognised; /* known without parsing */
 	uint64_t parses;
 	uint64_t parse_us;
 	uint64_t refused;  /* not parsed, because the time was used up */

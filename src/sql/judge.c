@@ -58,28 +58,6 @@ constant_string(const struct tree_node *node, struct tree_text *text)
 	return true;
 }
 
-/* set_config(name, value, true) ends with the transaction. But a search_path
- * not seen here could lead the next CREATE TABLE to the temporary schema. */
-static bool
-is_local_config(const struct tree_node *call)
-{
-	struct tree_node args[3];
-	struct tree_text name, value;
-	struct tree_iter iter;
-	size_t count = 0;
-
-	tree_iter_init(&iter, call, "args");
-	while (count < 3 && tree_iter_next(&iter, &args[count])) {
-		count++;
-	}
-	return count == 3 && is_true(args[2]) &&
-	    constant_string(&args[0], &name) &&
-	    !setting_is_lexical(name.bytes, name.length) &&
-	    (constant_string(&args[1], &value) ||
-	        (name.length != strlen("search_path") &&
-	            memchr(name.bytes, '.', name.length) != NULL));
-}
-
 static void
 judge_class(struct verdict *verdict, struct builtin function)
 {
@@ -102,6 +80,46 @@ judge_class(struct verdict *verdict, struct builtin function)
 	                            : "function not built in");
 	verdict->needs_primary = true;
 	verdict->effects |= effects[function.class];
+}
+
+void
+judge_config(struct verdict *verdict, const char *name, size_t length,
+    bool is_constant, bool is_local)
+{
+	static const char function[] = "set_config";
+	const struct builtin config =
+	    builtin_function(function, strlen(function));
+
+	/* It ends with the transaction then. But a search_path not seen here
+	 * could lead the next CREATE TABLE to the temporary schema. */
+	if (is_local && !setting_is_lexical(name, length) &&
+	    (is_constant || memchr(name, '.', length) != NULL)) {
+		judge_not_read(verdict, config.reason);
+		verdict->needs_primary = true;
+		return;
+	}
+	judge_class(verdict, config);
+}
+
+/* What can be seen of a call of set_config(). */
+static void
+judge_config_call(struct verdict *verdict, const struct tree_node *call)
+{
+	struct tree_node args[3];
+	struct tree_text name = {"", 0}, value;
+	struct tree_iter iter;
+	size_t count = 0;
+
+	tree_iter_init(&iter, call, "args");
+	while (count < 3 && tree_iter_next(&iter, &args[count])) {
+		count++;
+	}
+	if (count < 3 || !constant_string(&args[0], &name)) {
+		judge_config(verdict, "", 0, false, false);
+		return;
+	}
+	judge_config(verdict, name.bytes, name.length,
+	    constant_string(&args[1], &value), is_true(args[2]));
 }
 
 static struct builtin
@@ -133,9 +151,8 @@ judge_function(struct verdict *verdict, const struct tree_node *node)
 	const size_t count = tree_names(node, "funcname", names, 2);
 	const struct builtin function = find_function(names, count);
 
-	if (function.class == BUILTIN_CONFIG && is_local_config(node)) {
-		judge_not_read(verdict, function.reason);
-		verdict->needs_primary = true;
+	if (function.class == BUILTIN_CONFIG) {
+		judge_config_call(verdict, node);
 		return;
 	}
 	judge_class(verdict, function);

@@ -73,8 +73,8 @@ setting_is_value(const char *name, size_t length)
 	return !is(name, length, "seed");
 }
 
-static bool
-is_list_of_names(const char *name, size_t length)
+bool
+setting_is_list_of_names(const char *name, size_t length)
 {
 	static const char *const known[] = {"local_preload_libraries",
 	    "search_path", "session_preload_libraries",
@@ -122,7 +122,7 @@ void
 setting_put_word(struct buf *out, const char *name, size_t name_length,
     const char *text, size_t length)
 {
-	if (!is_list_of_names(name, name_length) ||
+	if (!setting_is_list_of_names(name, name_length) ||
 	    is_plain_name(text, length)) {
 		buf_append(out, text, length);
 		return;

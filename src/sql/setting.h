@@ -22,6 +22,10 @@ bool setting_is_transactional(const char *name, size_t length);
  * state of a generator. */
 bool setting_is_value(const char *name, size_t length);
 
+/* Settings that are lists of names, whose words PostgreSQL quotes where they
+ * would not be names without. */
+bool setting_is_list_of_names(const char *name, size_t length);
+
 /* Appends NAME to OUT in lower case; what PostgreSQL calls otherwise today, by
  * its new name. */
 void setting_put_name(struct buf *out, const char *name, size_t length);

@@ -122,6 +122,26 @@ judge_transaction(struct verdict *verdict, const struct tree_node *node)
 
 /* ---- settings ------------------------------------------------------------ */
 
+void
+judge_setting(
+    struct verdict *verdict, const char *name, size_t length, bool is_local)
+{
+	const bool is_role = setting_is_role(name, length);
+
+	if (setting_is_transactional(name, length)) {
+		verdict->needs_primary = true;
+		return;
+	}
+	if (!is_local) {
+		verdict->effects |= is_role ? EFFECT_ROLE : EFFECT_SET;
+		return;
+	}
+	if (setting_is_lexical(name, length)) {
+		verdict->effects |= EFFECT_SET;
+	}
+	verdict->needs_primary |= is_role;
+}
+
 static void
 judge_set(struct verdict *verdict, const struct tree_node *node)
 {
@@ -136,20 +156,8 @@ judge_set(struct verdict *verdict, const struct tree_node *node)
 		    verdict->isolation == ISOLATION_SERIALIZABLE;
 		return;
 	}
-	if (setting_is_transactional(name.bytes, name.length)) {
-		verdict->needs_primary = true;
-		return;
-	}
-	if (tree_number(node, "is_local") != 0) {
-		if (setting_is_lexical(name.bytes, name.length)) {
-			verdict->effects |= EFFECT_SET;
-		}
-		verdict->needs_primary |=
-		    setting_is_role(name.bytes, name.length);
-		return;
-	}
-	verdict->effects |=
-	    setting_is_role(name.bytes, name.length) ? EFFECT_ROLE : EFFECT_SET;
+	judge_setting(verdict, name.bytes, name.length,
+	    tree_number(node, "is_local") != 0);
 }
 
 /* DISCARD PLANS changes nothing that shows. DISCARD TEMP has nothing to drop

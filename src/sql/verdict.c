@@ -20,6 +20,7 @@
 #include "sql/follow.h"
 #include "sql/judge.h"
 #include "sql/lexer.h"
+#include "sql/recognise.h"
 #include "sql/session_ops_int.h"
 #include "sql/shape.h"
 #include "sql/tree.h"
@@ -220,6 +221,25 @@ verdict_parse(struct verdict *verdict, const struct shape *shape,
 		if (verdict->ops == NULL) {
 			verdict->followed = EFFECT_NONE;
 		}
+	}
+	ops_builder_fini(&builder);
+	return ok;
+}
+
+bool
+verdict_recognise(struct verdict *verdict, const struct shape *shape,
+    const char *text, const struct verdict_bounds *bounds)
+{
+	const size_t length = strlen(text);
+	struct ops_builder builder = {0};
+	const bool ok = beyond_bounds(shape, length, bounds) == NULL &&
+	    recognise_text(verdict, &builder, text) &&
+	    !contains_word((const uint8_t *)text, length, "pg_temp");
+
+	if (ok) {
+		verdict->ops = ops_build(&builder, 1);
+	} else {
+		verdict_set_unknown(verdict, EFFECT_UNKNOWN, "not recognised");
 	}
 	ops_builder_fini(&builder);
 	return ok;

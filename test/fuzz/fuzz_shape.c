@@ -79,6 +79,33 @@ check_verdict(const struct shape *shape, struct buf *text, uint32_t by_words)
 	session_ops_release(&verdict.ops);
 }
 
+/* What is recognised without the parser is what the parser makes of it. */
+static void
+check_recognised(const struct shape *shape, struct buf *text)
+{
+	struct verdict seen, parsed;
+	struct buf want = {0}, got = {0};
+
+	if (!verdict_recognise(
+	        &seen, shape, buf_text(text), &verdict_bounds_default)) {
+		return;
+	}
+	if (verdict_parse(
+	        &parsed, shape, buf_text(text), &verdict_bounds_default)) {
+		ops_to_text(&want, parsed.ops);
+		ops_to_text(&got, seen.ops);
+		assert(strcmp(buf_text(&want), buf_text(&got)) == 0);
+		assert(parsed.kind == seen.kind &&
+		    parsed.effects == seen.effects &&
+		    parsed.followed == seen.followed &&
+		    parsed.needs_primary == seen.needs_primary);
+		session_ops_release(&parsed.ops);
+	}
+	session_ops_release(&seen.ops);
+	buf_fini(&want);
+	buf_fini(&got);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -107,6 +134,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_stable(&shape, &out);
 	}
 	check_verdict(&shape, &out, effects);
+	check_recognised(&shape, &out);
 	if (std_strings && !(shape.flags & SHAPE_HAS_NUL) &&
 	    !lexer_agrees(text, &could_scan, message, sizeof(message))) {
 		(void)fprintf(stderr, "%s\n", message);

@@ -6,6 +6,7 @@
 
 #include "core/buf.h"
 #include "sql/catalogue.h"
+#include "sql/session_ops.h"
 
 static const struct catalogue_session plain = {.std_strings = true};
 
@@ -200,6 +201,126 @@ START_TEST(catalogue_parses_no_more_than_its_share)
 }
 END_TEST
 
+/* Ever new settings and savepoints take none of the time for parsing, and no
+ * room from verdicts that were parsed. */
+START_TEST(catalogue_follows_a_flood_of_settings_without_parsing)
+{
+	static const char *const texts[][2] = {{"set my.tenant = 't", "'"},
+	    {"set local a to ", ""}, {"savepoint s", ""},
+	    {"rollback to \"s", "\""},
+	    {"select set_config('my.tenant', 't", "', false)"},
+	    {"deallocate \"_pg3_", "\""}, {"set role r", ""}};
+	const struct catalogue_counters *counters =
+	    catalogue_counters(catalogue);
+	struct catalogue_options options = catalogue_options_default;
+	uint64_t parses;
+
+	options.bytes = 16 << 10;
+	options.parse_share_us = 1000000000;
+	catalogue_configure(catalogue, &options);
+	for (int i = 0; i < 20; i++) {
+		char text[64];
+
+		(void)snprintf(text, sizeof(text), "select 1 from t%d", i);
+		(void)look_up(text);
+	}
+	parses = counters->parses;
+	for (int i = 0; i < 20000; i++) {
+		struct verdict verdict;
+		char text[64];
+
+		(void)snprintf(text, sizeof(text), "%s%d%s", texts[i % 7][0], i,
+		    texts[i % 7][1]);
+		verdict = look_up(text);
+		ck_assert_ptr_nonnull(verdict.ops);
+		ck_assert_uint_eq(verdict.effects, verdict.followed);
+		ck_assert_uint_le(
+		    catalogue_used_bytes(catalogue), options.bytes);
+	}
+	ck_assert_uint_eq(counters->parses, parses);
+	ck_assert_uint_eq(counters->recognised, 20000);
+	for (int i = 0; i < 20; i++) {
+		char text[64];
+
+		(void)snprintf(text, sizeof(text), "select 1 from t%d", i);
+		(void)look_up(text);
+	}
+	ck_assert_uint_eq(counters->parses, parses);
+}
+END_TEST
+
+START_TEST(catalogue_remembers_what_is_asked_for_again)
+{
+	const struct catalogue_counters *counters =
+	    catalogue_counters(catalogue);
+
+	for (int i = 0; i < 3; i++) {
+		ck_assert_str_eq(
+		    look_up("set a = 'x'").ops->items[0].value, "x");
+	}
+	ck_assert_uint_eq(counters->recognised, 1);
+	ck_assert_uint_eq(counters->hits, 2);
+}
+END_TEST
+
+/* Whoever has a verdict may look at its operations until the next look-up, and
+ * longer if it counts them, whatever becomes of the entry. */
+START_TEST(catalogue_lends_operations)
+{
+	static const char *const texts[] = {
+	    "set a = 'x'", "set a = 'x'; set b = 'y'"};
+	struct catalogue_options options = catalogue_options_default;
+
+	for (int i = 0; i < 4; i++) {
+		struct session_ops *kept, *lent;
+		size_t before;
+
+		options.bytes = i < 2 ? 1 << 20 : 0;
+		options.parse_share_us = 1000000000;
+		catalogue_configure(catalogue, &options);
+		before = catalogue_used_bytes(catalogue);
+		lent = look_up(texts[i % 2]).ops;
+		if (i < 2) {
+			ck_assert_uint_gt(catalogue_used_bytes(catalogue),
+			    before + lent->bytes);
+		}
+		options.bytes = 0;
+		catalogue_configure(catalogue, &options);
+		ck_assert_uint_eq(catalogue_used_bytes(catalogue), 0);
+		ck_assert_str_eq(lent->items[0].value, "x");
+		kept = session_ops_ref(lent);
+		(void)look_up("select 1");
+		ck_assert_uint_eq(kept->references, 1);
+		ck_assert_str_eq(kept->items[0].value, "x");
+		session_ops_release(&kept);
+	}
+}
+END_TEST
+
+START_TEST(catalogue_follows_nothing_it_cannot_parse)
+{
+	struct buf text = {0};
+	struct verdict verdict;
+
+	buf_append_str(&text, "set a = '");
+	for (int i = 0; i < 70000; i++) {
+		buf_append_char(&text, 'x');
+	}
+	buf_append_str(&text, "'");
+	verdict = look_up(buf_text(&text));
+	ck_assert_uint_eq(verdict.effects, EFFECT_SET);
+	ck_assert_uint_eq(verdict.followed, 0);
+	ck_assert_ptr_null(verdict.ops);
+	buf_truncate(&text, 20000);
+	buf_append_str(&text, "'");
+	verdict = look_up(buf_text(&text));
+	ck_assert_uint_eq(verdict.effects, EFFECT_SET);
+	ck_assert_uint_eq(verdict.followed, 0);
+	ck_assert_ptr_null(verdict.ops);
+	buf_fini(&text);
+}
+END_TEST
+
 START_TEST(catalogue_gives_the_last_shape)
 {
 	struct buf out = {0};
@@ -231,6 +352,11 @@ main(void)
 	tcase_add_test(tcase, catalogue_forgets_the_least_used_first);
 	tcase_add_test(tcase, catalogue_forgets_when_the_bounds_change);
 	tcase_add_test(tcase, catalogue_parses_no_more_than_its_share);
+	tcase_add_test(
+	    tcase, catalogue_follows_a_flood_of_settings_without_parsing);
+	tcase_add_test(tcase, catalogue_remembers_what_is_asked_for_again);
+	tcase_add_test(tcase, catalogue_lends_operations);
+	tcase_add_test(tcase, catalogue_follows_nothing_it_cannot_parse);
 	tcase_add_test(tcase, catalogue_gives_the_last_shape);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);

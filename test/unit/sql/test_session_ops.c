@@ -9,6 +9,7 @@
 #include "sql/shape.h"
 #include "sql/verdict.h"
 #include "support/ops_text.h"
+#include "support/sqlgen.h"
 
 #define E(effect) EFFECT_##effect
 
@@ -57,6 +58,112 @@ START_TEST(session_ops_are_as_the_table_says)
 	    verdict.effects, verdict.followed, row->effects, row->followed);
 	ck_assert(!verdict.is_read || row->effects == 0);
 	buf_fini(&ops);
+}
+END_TEST
+
+/* ---- without the parser -------------------------------------------------- */
+
+static const char *const recognised[] = {
+    "set a = 1",
+    "SET LOCAL app.tenant TO 'x';",
+    "set session \"My\".\"Tenant\" = 'it''s', b, \"C\", -1.5, + 2, on;;",
+    "set search_path = a, \"B\", 'C d', \"$user\"",
+    "set role \"R\"",
+    "set local role 'r'",
+    "set role none",
+    "set a to default",
+    "reset my.tenant",
+    "reset role",
+    "select set_config('my.tenant', 'x', false)",
+    "select pg_catalog.set_config('a', $1::text, true) as b, "
+    "set_config('c', null, false), set_config('d', E'it''s', true)",
+    "savepoint a1",
+    "release savepoint \"A1\"",
+    "release a",
+    "rollback to a",
+    "rollback work to savepoint a;",
+    "rollback transaction to a;",
+    "deallocate \"_pg3_1\"",
+    "deallocate prepare a",
+};
+
+static bool
+is_same(const struct verdict *a, const struct verdict *b)
+{
+	return a->kind == b->kind && a->is_read == b->is_read &&
+	    a->needs_primary == b->needs_primary && a->effects == b->effects &&
+	    a->followed == b->followed &&
+	    a->has_transaction_control == b->has_transaction_control &&
+	    a->has_chain == b->has_chain && a->has_copy_in == b->has_copy_in &&
+	    a->has_copy_out == b->has_copy_out &&
+	    a->isolation == b->isolation && a->access == b->access &&
+	    a->is_deferrable == b->is_deferrable &&
+	    strcmp(a->reason, b->reason) == 0;
+}
+
+/* Whether TEXT is recognised; what is, must be as the parser has it. */
+static bool
+check_recognised(const char *text)
+{
+	struct verdict parsed, seen;
+	struct buf out = {0}, want = {0}, got = {0};
+	struct shape shape;
+	bool ok;
+
+	shape_scan(&shape, &out, text, strlen(text), true);
+	ok = verdict_recognise(
+	    &seen, &shape, buf_text(&out), &verdict_bounds_default);
+	if (ok) {
+		ck_assert_msg(verdict_parse(&parsed, &shape, buf_text(&out),
+		                  &verdict_bounds_default),
+		    "\"%s\" does not parse", text);
+		ops_to_text(&want, parsed.ops);
+		ops_to_text(&got, seen.ops);
+		ck_assert_msg(strcmp(buf_text(&want), buf_text(&got)) == 0,
+		    "\"%s\": got \"%s\", want \"%s\"", text, buf_text(&got),
+		    buf_text(&want));
+		ck_assert_msg(is_same(&parsed, &seen), "\"%s\"", text);
+		session_ops_release(&parsed.ops);
+		session_ops_release(&seen.ops);
+	}
+	buf_fini(&out);
+	buf_fini(&want);
+	buf_fini(&got);
+	return ok;
+}
+
+START_TEST(session_recognises_plain_statements)
+{
+	ck_assert_msg(
+	    check_recognised(recognised[_i]), "\"%s\"", recognised[_i]);
+}
+END_TEST
+
+START_TEST(session_recognises_only_as_the_parser_reads)
+{
+	(void)check_recognised(rows[_i].text);
+}
+END_TEST
+
+/* The statements above with tokens put in, left out and changed. */
+START_TEST(session_recognises_only_as_the_parser_reads_by_chance)
+{
+	const size_t count = sizeof(recognised) / sizeof(recognised[0]);
+	struct sqlgen gen = {.seed = 0x0f1e2d3c4b5a6978};
+	struct buf text = {0};
+	int found = 0;
+
+	for (int i = 0; i < 60000; i++) {
+		buf_clear(&text);
+		buf_append_str(&text, recognised[(size_t)i % count]);
+		sqlgen_mutate(&gen, &text);
+		if (i % 3 == 0) {
+			sqlgen_mutate(&gen, &text);
+		}
+		found += check_recognised(buf_text(&text));
+	}
+	ck_assert_int_gt(found, 3000);
+	buf_fini(&text);
 }
 END_TEST
 
@@ -177,6 +284,7 @@ main(void)
 	const int range_count = (int)(sizeof(ranges) / sizeof(ranges[0]));
 	Suite *suite = suite_create("session_ops");
 	TCase *table = tcase_create("operations");
+	TCase *plain = tcase_create("without the parser");
 	TCase *places = tcase_create("ranges");
 
 	tcase_add_loop_test(
@@ -187,7 +295,15 @@ main(void)
 	tcase_add_test(places, session_statements_depend_on_the_string_setting);
 	tcase_add_loop_test(places,
 	    session_statements_are_counted_as_the_parser_counts, 0, ROW_COUNT);
+	tcase_set_timeout(plain, 60);
+	tcase_add_loop_test(plain, session_recognises_plain_statements, 0,
+	    (int)(sizeof(recognised) / sizeof(recognised[0])));
+	tcase_add_loop_test(
+	    plain, session_recognises_only_as_the_parser_reads, 0, ROW_COUNT);
+	tcase_add_test(
+	    plain, session_recognises_only_as_the_parser_reads_by_chance);
 	suite_add_tcase(suite, table);
+	suite_add_tcase(suite, plain);
 	suite_add_tcase(suite, places);
 	return unit_run(suite);
 }
