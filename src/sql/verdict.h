@@ -151,8 +151,8 @@ bool verdict_parse(struct verdict *verdict, const struct shape *shape,
     const char *text, const struct verdict_bounds *bounds);
 
 /*
- * Fills VERDICT as verdict_parse() would, without the parser and in a hundredth
- * of its time, if TEXT is one of the plainest session statements; else returns
+ * Fills VERDICT as verdict_parse() would, without the parser and in a tenth of
+ * its time, if TEXT is one of the plainest session statements; else returns
  * false and leaves it unknown. The caller gives .ops back.
  */
 bool verdict_recognise(struct verdict *verdict, const struct shape *shape,

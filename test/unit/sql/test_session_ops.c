@@ -75,8 +75,8 @@ static const char *const recognised[] = {
     "reset my.tenant",
     "reset role",
     "select set_config('my.tenant', 'x', false)",
-    "select pg_catalog.set_config('a', $1::text, true) as b, "
-    "set_config('c', null, false), set_config('d', E'it''s', true)",
+    "select pg_catalog.set_config('a', $1::text, true) as b",
+    "select set_config('c', null, false), set_config('d', E'it''s', true);",
     "savepoint a1",
     "release savepoint \"A1\"",
     "release a",

@@ -1,0 +1,1 @@
+set session my.tenant = 'it''s', "B", -1.5, on

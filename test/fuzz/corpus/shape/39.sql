@@ -1,0 +1,1 @@
+select pg_catalog.set_config('a.b', $1::text, true) as x, set_config('c', null, false)

@@ -1,0 +1,1 @@
+begin; savepoint "A"; rollback work to savepoint a; commit and chain; deallocate prepare all

@@ -1,0 +1,1 @@
+set time zone interval '-08:00' hour to minute; set search_path = 'A b', c; reset all
