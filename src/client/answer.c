@@ -36,6 +36,8 @@ struct flow {
 	size_t size;
 	size_t start;
 	size_t at;
+	bool is_switch_error; /* the message at .at refuses settings of ours
+	                         that travelled with the request */
 };
 
 /* What to do after a message. */
@@ -138,6 +140,27 @@ try_replay(struct client *client, struct flow *flow, const struct frame *frame)
 	flow->start = flow->at;
 	flow->server->slot->node->counters.replays++;
 	link_replay(client, !is_loss);
+	return true;
+}
+
+/* Whether the error at hand is that settings were refused which have gone in
+ * front of the request: no answer to that, which runs all the same. */
+static bool
+is_switch_error(const struct flow *flow, const struct frame *frame)
+{
+	struct error_fields fields;
+
+	if (frame->type != MSG_ERROR_RESPONSE ||
+	    !server_is_switching(flow->server) ||
+	    frame_bytes(frame) > flow->size - flow->at ||
+	    error_fields_parse(flow->bytes + flow->at + FRAME_HEADER_BYTES,
+	        frame->body_bytes, &fields) != 0 ||
+	    error_fields_is_fatal(&fields)) {
+		return false;
+	}
+	log_warning(&flow->server->log,
+	    "settings sent with a request were refused, it runs without: %s",
+	    fields.message);
 	return true;
 }
 
@@ -272,6 +295,9 @@ take_whole(struct client *client, struct flow *flow, const struct frame *frame,
 		    frame->body_bytes == 1 ? (char)body[0] : 0;
 		break;
 	case MSG_ERROR_RESPONSE:
+		if (flow->is_switch_error) {
+			break;
+		}
 		if (whose == ANSWERS_SWALLOW && client->begin_status == 'E') {
 			client->begin_status = 0; /* it was to fail */
 			break;
@@ -389,6 +415,7 @@ take_message(struct client *client, struct flow *flow)
 	    frame_bytes(&frame) <= LOOK_MAX) {
 		return NEXT_STOP;
 	}
+	flow->is_switch_error = is_switch_error(flow, &frame);
 	whose = answers_seen(&flow->server->answers, frame.type);
 	if (whose == ANSWERS_UNEXPECTED) {
 		return close_both(client, flow,

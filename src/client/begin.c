@@ -108,7 +108,7 @@ begin_hold(struct client *client, const uint8_t *at, size_t size)
 
 /* A transaction that has come from a replica goes on as what it was there: one
  * that has begun to read, or has failed. */
-static bool
+static void
 repeat_status(struct client *client)
 {
 	struct server *server = client->server;
@@ -116,7 +116,7 @@ repeat_status(struct client *client)
 	bool ok;
 
 	if (client->on_replica || client->begin_status == 0) {
-		return true;
+		return;
 	}
 	ok = msg_query(&out,
 	    client->begin_status == 'E' ? "ROLLBACK TO SAVEPOINT failed"
@@ -126,12 +126,11 @@ repeat_status(struct client *client)
 		client->begin_status = 0;
 	}
 	answers_sent_own(&server->answers, MSG_QUERY);
-	ok = server_write(server, buf_bytes(&out), out.length);
+	server_write_first(server, buf_bytes(&out), out.length);
 	buf_fini(&out);
-	return ok;
 }
 
-bool
+void
 begin_send(struct client *client)
 {
 	struct server *server = client->server;
@@ -148,5 +147,6 @@ begin_send(struct client *client)
 		position += frame_bytes(&frame);
 	}
 	server->status = 0;
-	return server_write(server, at, size) && repeat_status(client);
+	server_write_first(server, at, size);
+	repeat_status(client);
 }

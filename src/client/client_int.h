@@ -97,12 +97,13 @@ struct client {
 	struct server *server;   /* borrowed; set in ACTIVE, and in WELCOME
 	                            while it applies; points back */
 	struct waiter waiter;
-	struct kept held;    /* arrived, not yet passed on */
-	size_t held_scanned; /* of .held, whole frames without an end */
-	struct kept begin;   /* BEGIN READ ONLY, answered but not sent yet */
-	char begin_status;   /* what else its transaction has come to on the
-	                        replica it leaves: 'T' a statement, 'E' an
-	                        error; 0 nothing */
+	struct kept held;       /* arrived, not yet passed on */
+	size_t held_scanned;    /* of .held, whole frames without an end */
+	struct kept begin;      /* BEGIN READ ONLY, answered but not sent yet */
+	uint8_t apply_attempts; /* servers that failed over its settings */
+	char begin_status;      /* what else its transaction has come to on the
+	                           replica it leaves: 'T' a statement, 'E' an
+	                           error; 0 nothing */
 	struct replay replay;
 	struct batch batch;       /* of the beginning of .held, in WAITING */
 	struct effect_scan *scan; /* owned; while a long text streams */

@@ -21,7 +21,7 @@
 #define ATTEMPTS_MAX 3
 
 static void on_server_drained(void *holder);
-static void on_applied(void *holder, const struct error *err);
+static void on_applied(void *holder, const struct error *err, bool is_refusal);
 static void on_lost(void *holder, const struct error *err);
 
 static const struct server_holder holder_ops = {
@@ -86,7 +86,7 @@ begin_link(struct client *client, struct server *server)
 	client->wrote = false;
 	client->request_us = loop_now_us(client->set->loop);
 	server_hold(server, &holder_ops, client);
-	if (!server_apply(server, client->profile)) {
+	if (server_apply(server, client->profile, true) == APPLY_WAITS) {
 		return false;
 	}
 	pin_at_once(client);
@@ -103,7 +103,8 @@ link_take(struct client *client)
 	if (server == NULL) {
 		client_set_state(client, CLIENT_WAITING);
 		client->request_us = loop_now_us(client->set->loop);
-		pool_wait(client->pool, &client->waiter, client->waiter.class);
+		pool_wait(client->pool, &client->waiter, client->waiter.class,
+		    client->profile);
 		return false;
 	}
 	client_set_state(client, CLIENT_ACTIVE);
@@ -118,8 +119,9 @@ link_on_granted(struct waiter *waiter, struct server *server)
 	if (client->state == CLIENT_WELCOME) {
 		client->server = server;
 		server_hold(server, &holder_ops, client);
-		if (server_apply(server, client->profile)) {
-			on_applied(client, NULL);
+		if (server_apply(server, client->profile, false) ==
+		    APPLY_DONE) {
+			on_applied(client, NULL, false);
 		}
 		return;
 	}
@@ -149,24 +151,71 @@ route_again(struct client *client)
 	run_later(client);
 }
 
+/*
+ * The settings of the client are no longer possible: its role may have been
+ * dropped. That is the answer to its request, and the session lives, so that it
+ * can change them. What cannot be seen whole cannot be skipped, though, nor can
+ * a transaction fail that has not begun yet.
+ */
 static void
-on_applied(void *holder, const struct error *err)
+refuse_request(struct client *client, const struct error *err)
+{
+	struct buf out = {0};
+
+	if (client->batch.bytes == 0 || client->begin.length > 0) {
+		client_close(client, CLOSE_CLIENT_SETTINGS, err);
+		return;
+	}
+	log_info(&client->log, "settings refused by the server: %s", err->text);
+	kept_consume(client_blocks(client), &client->held, client->batch.bytes);
+	client->held_scanned = 0;
+	route_again(client);
+	msg_error_from(&out, "ERROR", err);
+	msg_ready_for_query(&out, 'I');
+	if (client_write(client, buf_bytes(&out), out.length)) {
+		client_update_interest(client);
+	}
+	buf_fini(&out);
+}
+
+/* A server is gone, over the settings: because they were refused, or for
+ * reasons of its own. */
+static void
+apply_failed(struct client *client, const struct error *err, bool is_refusal)
+{
+	bool is_last = is_refusal || ++client->apply_attempts == ATTEMPTS_MAX;
+
+	client->server = NULL;
+	if (is_last) {
+		client->apply_attempts = 0;
+	}
+	if (client->state == CLIENT_WELCOME) {
+		if (is_last) {
+			login_on_welcome(client, err);
+		} else {
+			link_ask_welcome(client);
+		}
+	} else if (client->on_replica) {
+		/* What a replica will not do, the primary might. */
+		client->route.primary_once = true;
+		route_again(client);
+	} else if (is_last) {
+		refuse_request(client, err);
+	} else {
+		route_again(client);
+	}
+}
+
+static void
+on_applied(void *holder, const struct error *err, bool is_refusal)
 {
 	struct client *client = holder;
 
 	if (err != NULL) {
-		client->server = NULL;
-		if (client->state == CLIENT_WELCOME) {
-			login_on_welcome(client, err);
-		} else if (client->on_replica) {
-			/* What a replica will not do, the primary might. */
-			client->route.primary_once = true;
-			route_again(client);
-		} else {
-			client_close(client, CLOSE_CLIENT_SETTINGS, err);
-		}
+		apply_failed(client, err, is_refusal);
 		return;
 	}
+	client->apply_attempts = 0;
 	if (client->state == CLIENT_WELCOME) {
 		struct server *server = client->server;
 
@@ -195,7 +244,8 @@ link_ask_welcome(struct client *client)
 	if (server != NULL) {
 		link_on_granted(&client->waiter, server);
 	} else {
-		pool_wait(client->pool, &client->waiter, POOL_ANY);
+		pool_wait(
+		    client->pool, &client->waiter, POOL_ANY, client->profile);
 	}
 }
 

@@ -269,9 +269,11 @@ pass_message(struct client *client, struct run *run, const struct frame *frame)
 	size_t n = here < frame_bytes(frame) ? here : frame_bytes(frame);
 
 	if (unnamed_may_be_met(
-	        client, frame, body, here - FRAME_HEADER_BYTES) &&
-	    (!run_cut(client, run, 0) || !unnamed_close(client))) {
-		return false;
+	        client, frame, body, here - FRAME_HEADER_BYTES)) {
+		if (!run_cut(client, run, 0)) {
+			return false;
+		}
+		unnamed_close(client);
 	}
 	switch (answers_sent(&client->server->answers, frame->type, false)) {
 	case ANSWERS_FORWARD:

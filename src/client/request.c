@@ -41,9 +41,8 @@ send_replayable(struct client *client, const uint8_t *bytes)
 	replay_add(client, bytes, size, &client->batch);
 	if (frame_parse(bytes, size, FRAME_MAX_BODY, &frame) == FRAME_OK &&
 	    unnamed_may_be_met(client, &frame, bytes + FRAME_HEADER_BYTES,
-	        size - FRAME_HEADER_BYTES) &&
-	    !unnamed_close(client)) {
-		return;
+	        size - FRAME_HEADER_BYTES)) {
+		unnamed_close(client);
 	}
 	while (position < size &&
 	    frame_parse(bytes + position, size - position, FRAME_MAX_BODY,
@@ -73,8 +72,8 @@ send_batch(struct client *client, const uint8_t *bytes)
 	const struct batch *batch = &client->batch;
 
 	client->has_batch = false;
-	if (client->begin.length > 0 && !begin_send(client)) {
-		return;
+	if (client->begin.length > 0) {
+		begin_send(client);
 	}
 	if (client->on_replica) {
 		send_replayable(client, bytes);
@@ -191,8 +190,8 @@ route_cut(struct client *client)
 		return 0;
 	}
 	client->has_batch = false;
-	if (client->begin.length > 0 && !begin_send(client)) {
-		return 0;
+	if (client->begin.length > 0) {
+		begin_send(client);
 	}
 	kept_fini(client_blocks(client), &client->begin);
 	return 0; /* the bytes are taken by the ACTIVE state */
@@ -309,8 +308,8 @@ take_active(struct client *client, const uint8_t *at, size_t size)
 		bytes = client->batch.bytes;
 		if (bytes == 0) {
 			client->has_batch = false;
-			if (client->begin.length > 0 && !begin_send(client)) {
-				return 0;
+			if (client->begin.length > 0) {
+				begin_send(client);
 			}
 			kept_fini(client_blocks(client), &client->begin);
 		} else {

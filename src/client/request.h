@@ -18,9 +18,9 @@ struct frame;
  */
 void begin_hold(struct client *client, const uint8_t *at, size_t size);
 
-/* Sends the BEGIN held back to the server the client has got; its answers go
- * to nobody. False when the client was closed over it. */
-bool begin_send(struct client *client);
+/* Sends the BEGIN held back to the server the client has got, in front of what
+ * is written next; its answers go to nobody. */
+void begin_send(struct client *client);
 
 /* ---- pass.c -------------------------------------------------------------- */
 
@@ -47,9 +47,8 @@ void pass_violation(struct client *client, const char *what, uint8_t type);
 bool unnamed_may_be_met(const struct client *client, const struct frame *first,
     const uint8_t *body, size_t body_here);
 
-/* Closes that statement. False when the server was lost over it, and perhaps
- * the client with it. */
-bool unnamed_close(struct client *client);
+/* Closes that statement, in front of what is written next. */
+void unnamed_close(struct client *client);
 
 /* A Parse of BODY is on its way: if it has no name, what is there from now on
  * is the client's own. */

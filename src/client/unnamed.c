@@ -67,7 +67,7 @@ unnamed_may_be_met(const struct client *client, const struct frame *first,
 	        is_sure_parse(body, first->body_bytes));
 }
 
-bool
+void
 unnamed_close(struct client *client)
 {
 	struct server *server = client->server;
@@ -78,9 +78,8 @@ unnamed_close(struct client *client)
 	server->unnamed_left = false;
 	server->status = 0;
 	answers_sent_own(&server->answers, MSG_CLOSE);
-	ok = server_write(server, buf_bytes(&out), out.length);
+	server_write_first(server, buf_bytes(&out), out.length);
 	buf_fini(&out);
-	return ok;
 }
 
 void

@@ -47,6 +47,8 @@ struct waiter {
 	struct list_link link; /* in the pool's queue of CLASS */
 	struct pool *pool;     /* borrowed; set while waiting */
 	enum pool_class class;
+	const struct profile *profile; /* borrowed while waiting; a server that
+	                                  has it is preferred */
 	uint64_t arrival;
 	int64_t since_us; /* loop time */
 	/* SERVER is idle and to be held at once. From the ready list. */
@@ -101,12 +103,15 @@ void pools_configure(struct pools *pools, struct config *config);
 struct pool *pool_find(
     struct pools *pools, const char *database, const char *user);
 
-/* An idle server that may serve CLASS, to be held at once; NULL: wait. */
+/* An idle server that may serve CLASS, to be held at once; NULL: wait. One
+ * that has PROFILE is preferred. */
 struct server *pool_take(
-    struct pool *pool, enum pool_class class, struct profile *profile);
+    struct pool *pool, enum pool_class class, const struct profile *profile);
 
-/* Queues WAITER, whose callbacks are set, behind those of its CLASS. */
-void pool_wait(struct pool *pool, struct waiter *waiter, enum pool_class class);
+/* Queues WAITER, whose callbacks are set, behind those of its CLASS. PROFILE
+ * stays until it is granted or forgotten. */
+void pool_wait(struct pool *pool, struct waiter *waiter, enum pool_class class,
+    const struct profile *profile);
 
 /* Takes WAITER out of its queue; nothing happens if it is in none. */
 void pool_forget(struct waiter *waiter);

@@ -16,6 +16,9 @@
 #include "server/pool.h"
 #include "server/server.h"
 
+/* Display formats its servers are known to accept, by hash. */
+#define SLOT_ACCEPTED 32
+
 /* One node's share of a pool. */
 struct pool_slot {
 	struct list_link link; /* in pool->slots or pool->old_slots */
@@ -29,6 +32,7 @@ struct pool_slot {
 	bool is_old;              /* the configuration has changed */
 	enum node_role last_role; /* what its servers were made under */
 	struct error last_error;
+	struct hash128 accepted[SLOT_ACCEPTED];
 	struct grave grave;
 };
 

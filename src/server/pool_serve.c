@@ -18,6 +18,9 @@
 /* A drained server that does not come to rest in this time is closed. */
 #define DRAIN_TIMEOUT_US ((int64_t)10 * 1000000)
 
+/* So many idle servers are looked at for one that has the client's settings. */
+#define LOOK_AT_MAX 64
+
 struct pool_slot *
 pool_slot_of(struct pool *pool, const struct node *node)
 {
@@ -88,33 +91,35 @@ pool_has_replica(struct pool *pool)
 	return false;
 }
 
-/* An idle server of SLOT, one that has PROFILE already if there is any near. */
+/*
+ * An idle server of SLOT: one that has PROFILE already, if there is any near,
+ * the one last used. Else the one that was not used for longest: whose settings
+ * it has, comes back least likely, and so servers settle down to clients.
+ */
 static struct server *
 idle_server(struct pool_slot *slot, const struct profile *profile)
 {
 	const struct list *idle = &slot->by_state[SERVER_IDLE];
-	struct list_link *first = idle->head;
 	int looked_at = 0;
 
-	if (first == NULL) {
+	if (idle->head == NULL) {
 		return NULL;
 	}
-	if (slot->pool->options.round_robin) {
-		first = idle->head->prev; /* the tail: idle for longest */
-	} else {
+	if (!slot->pool->options.round_robin) {
 		list_foreach (idle, link) {
 			struct server *server =
 			    list_entry(link, struct server, link);
 
-			if (profile == NULL || server->profile == profile) {
+			if (server->profile == profile) {
 				return server;
 			}
-			if (++looked_at == 16) {
+			if (++looked_at == LOOK_AT_MAX) {
 				break;
 			}
 		}
 	}
-	return list_entry(first, struct server, link);
+	/* the tail */
+	return list_entry(idle->head->prev, struct server, link);
 }
 
 static struct server *
@@ -177,7 +182,8 @@ take(struct pool *pool, enum pool_class class, const struct profile *profile)
 }
 
 struct server *
-pool_take(struct pool *pool, enum pool_class class, struct profile *profile)
+pool_take(
+    struct pool *pool, enum pool_class class, const struct profile *profile)
 {
 	return pool->waiting > 0 ? NULL : take(pool, class, profile);
 }
@@ -185,7 +191,8 @@ pool_take(struct pool *pool, enum pool_class class, struct profile *profile)
 /* ---- waiting ------------------------------------------------------------- */
 
 void
-pool_wait(struct pool *pool, struct waiter *waiter, enum pool_class class)
+pool_wait(struct pool *pool, struct waiter *waiter, enum pool_class class,
+    const struct profile *profile)
 {
 	assert(waiter->pool == NULL);
 	if (pool->waiting == 0) {
@@ -193,6 +200,7 @@ pool_wait(struct pool *pool, struct waiter *waiter, enum pool_class class)
 	}
 	waiter->pool = pool;
 	waiter->class = class;
+	waiter->profile = profile;
 	waiter->arrival = ++pool->set->arrivals;
 	waiter->since_us = loop_now_us(pool->set->loop);
 	list_append(&pool->queues[class], &waiter->link);
@@ -211,6 +219,7 @@ pool_forget(struct waiter *waiter)
 	list_remove(&pool->queues[waiter->class], &waiter->link);
 	pool->waiting--;
 	waiter->pool = NULL;
+	waiter->profile = NULL;
 }
 
 static void
@@ -259,7 +268,7 @@ grant_one(struct pool *pool)
 			return false;
 		}
 		tried[oldest->class] = true;
-		server = take(pool, oldest->class, NULL);
+		server = take(pool, oldest->class, oldest->profile);
 		if (server != NULL) {
 			pool_forget(oldest);
 			oldest->on_granted(oldest, server);

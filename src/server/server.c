@@ -221,6 +221,7 @@ release_parts(struct server *server)
 	answers_fini(&server->answers);
 	prepared_fini(&server->prepared);
 	kept_fini(blocks, &server->partial);
+	kept_fini(blocks, &server->prelude);
 	params_fini(&server->params);
 	params_fini(&server->before);
 	cancel_forget_server(&server->cancels);
@@ -440,7 +441,9 @@ server_abandon(struct server *server)
 	server_set_state(server, SERVER_DRAINING);
 	server->request_us = loop_now_us(server->slot->pool->set->loop);
 	server_update_interest(server, true);
-	server_drain_on(server);
+	if (server->prelude.length == 0 || server_write(server, NULL, 0)) {
+		server_drain_on(server);
+	}
 }
 
 void
@@ -450,36 +453,6 @@ server_pin(struct server *server, const char *reason)
 		server->pin = reason;
 		log_debug(&server->log, "pinned: %s", reason);
 	}
-}
-
-bool
-server_apply(struct server *server, struct profile *profile)
-{
-	struct buf sql = {0}, out = {0};
-	bool done = true;
-
-	assert(server->state == SERVER_ACTIVE && server->applying == NULL);
-	if (server->profile == profile) {
-		return true;
-	}
-	profile_put_switch(server->profile, profile, &sql);
-	if (sql.length == 0) {
-		profile_release(&server->profile);
-		server->profile = profile_ref(profile);
-	} else {
-		bool fits = msg_query(&out, buf_text(&sql));
-
-		assert(fits); /* a startup packet bounds it */
-		server->applying = profile_ref(profile);
-		server->status = 0;
-		answers_sent_own(&server->answers, MSG_QUERY);
-		server_update_interest(server, true);
-		(void)server_write(server, buf_bytes(&out), out.length);
-		done = false;
-	}
-	buf_fini(&sql);
-	buf_fini(&out);
-	return done;
 }
 
 /* ---- bytes --------------------------------------------------------------- */
@@ -501,13 +474,39 @@ was_sent(struct server *server, enum io_result result)
 bool
 server_write(struct server *server, const void *bytes, size_t size)
 {
+	struct iovec piece = {(void *)(uintptr_t)bytes, size};
+
+	if (server->prelude.length > 0) {
+		return server_writev(server, &piece, 1);
+	}
 	return was_sent(server, stream_write(server->stream, bytes, size));
 }
 
 bool
 server_writev(struct server *server, const struct iovec *pieces, int count)
 {
-	return was_sent(server, stream_writev(server->stream, pieces, count));
+	struct blocks *blocks = loop_blocks(server->slot->pool->set->loop);
+	struct iovec all[SERVER_PIECES + 1];
+	enum io_result result;
+
+	if (server->prelude.length == 0) {
+		return was_sent(
+		    server, stream_writev(server->stream, pieces, count));
+	}
+	assert(count <= SERVER_PIECES);
+	all[0] = (struct iovec){
+	    kept_bytes(&server->prelude), server->prelude.length};
+	memcpy(all + 1, pieces, (size_t)count * sizeof(*all));
+	result = stream_writev(server->stream, all, count + 1);
+	kept_fini(blocks, &server->prelude);
+	return was_sent(server, result);
+}
+
+void
+server_write_first(struct server *server, const void *bytes, size_t size)
+{
+	kept_append(loop_blocks(server->slot->pool->set->loop),
+	    &server->prelude, bytes, size);
 }
 
 bool

@@ -47,8 +47,10 @@ struct server_holder {
 	/* Everything kept for the server has been sent. */
 	void (*on_drained)(void *holder);
 	/* server_apply() is done; ERR NULL: the server has the profile. With
-	 * ERR, its words, the server is closed already. */
-	void (*on_applied)(void *holder, const struct error *err);
+	 * ERR, its words, the server is closed already. IS_REFUSAL: what the
+	 * profile asks for was refused; else another server may do it. */
+	void (*on_applied)(
+	    void *holder, const struct error *err, bool is_refusal);
 	/* The server is gone; the holder no longer holds it. */
 	void (*on_lost)(void *holder, const struct error *err);
 	/*
@@ -92,10 +94,16 @@ void server_release(struct server *server);
  * then idle again, or closed where that is not possible. */
 void server_abandon(struct server *server);
 
-/* Brings the session under PROFILE: at once (true), or on_applied() follows
- * (false) and until then nothing may be sent. May close the holder. */
-bool server_apply(struct server *server, struct profile *profile)
-    __attribute__((warn_unused_result));
+enum server_applied {
+	APPLY_DONE,    /* it is under the profile */
+	APPLY_TRAVELS, /* will be: before what is sent next, in one write */
+	APPLY_WAITS /* on_applied() follows; until then nothing may be sent */
+};
+
+/* Brings the session of SERVER, just held, under PROFILE; if MAY_TRAVEL, and
+ * where that is safe, without waiting. May close the holder if it waits. */
+enum server_applied server_apply(struct server *server, struct profile *profile,
+    bool may_travel) __attribute__((warn_unused_result));
 
 /* Marks the session as changed in ways we do not follow: it is closed when
  * its holder is done. REASON is static text for the log. */

@@ -37,7 +37,10 @@ struct server {
 	const struct server_holder *ops; /* borrowed; static; with holder */
 	void *holder; /* borrowed; set while ACTIVE, cleared by both ends */
 	struct profile *profile;  /* shared; what the server acknowledged */
-	struct profile *applying; /* shared; what was injected */
+	struct profile *applying; /* shared; what was injected and is waited
+	                             for */
+	bool has_applied_resets;  /* of that, all that is not .applying's own */
+	struct kept prelude;      /* goes first with what is written next */
 	struct answers answers;
 	struct prepared prepared; /* the statements it has */
 	struct kept partial;      /* a frame that has not all arrived */
@@ -91,9 +94,17 @@ bool server_note_parameter(struct server *server, const uint8_t *body,
  * with it. */
 bool server_write(struct server *server, const void *bytes, size_t size);
 
-/* As server_write(), COUNT pieces in one system call. */
+/* As server_write(), COUNT pieces in one system call, at most SERVER_PIECES. */
+#define SERVER_PIECES 127
 bool server_writev(
     struct server *server, const struct iovec *pieces, int count);
+
+/* BYTES go first, in the same system call, with what is written next. What
+ * they are is told to server->answers by the caller. */
+void server_write_first(struct server *server, const void *bytes, size_t size);
+
+/* Whether the oldest answer owed is that to settings which travelled. */
+bool server_is_switching(const struct server *server);
 
 /* Derives what the loop watches for this server. HOLDER_READS: its holder can
  * take answers now. */
@@ -102,6 +113,12 @@ void server_update_interest(struct server *server, bool holder_reads);
 /* ---- between the files of this room -------------------------------------- */
 
 void server_set_state(struct server *server, enum server_state state);
+
+/* SERVER has acknowledged PROFILE, which becomes its own. */
+void server_set_profile(struct server *server, struct profile *profile);
+
+/* SERVER has refused PROFILE, which was sent with a request. */
+void server_unset_profile(struct server *server, const struct profile *profile);
 
 /* Of server->answers: what became of the message NOTE is attached to. */
 void server_on_note(void *context, struct note *note, enum note_event event);

@@ -19,8 +19,9 @@ believe(struct server *server, const struct note *note, enum note_event event)
 		break;
 	case BELIEF_PROFILE:
 		if (event == NOTE_DONE) {
-			profile_release(&server->profile);
-			server->profile = profile_ref(note->profile);
+			server_set_profile(server, note->profile);
+		} else if (event == NOTE_FAILED) {
+			server_unset_profile(server, note->profile);
 		}
 		break;
 	}

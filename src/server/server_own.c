@@ -28,6 +28,13 @@ note_change(struct server *server, const char *name)
 	}
 }
 
+/* Whether what the server reports now comes of settings we have sent. */
+static bool
+is_own_doing(const struct server *server)
+{
+	return server->applying != NULL || server_is_switching(server);
+}
+
 bool
 server_note_parameter(
     struct server *server, const uint8_t *body, size_t size, bool *hidden)
@@ -48,8 +55,10 @@ server_note_parameter(
 		node_report_hot_standby(server->slot->node,
 		    strcmp(value, "on") == 0, loop_now_us(pool->set->loop));
 	}
-	if (!*hidden &&
-	    ((server->state == SERVER_ACTIVE && server->applying == NULL) ||
+	if (is_own_doing(server)) {
+		*hidden = true; /* its client has it so already */
+	} else if (!*hidden &&
+	    (server->state == SERVER_ACTIVE ||
 	        server->state == SERVER_DRAINING)) {
 		note_change(server, name);
 	}
@@ -109,9 +118,11 @@ apply_failed(struct server *server, const struct error *err)
 {
 	const struct server_holder *ops = server->ops;
 	void *holder = server->holder;
+	bool is_refusal =
+	    server->has_applied_resets && strncmp(err->sqlstate, "57", 2) != 0;
 
 	server_drop(server, CLOSE_SERVER_UNCLEAN);
-	ops->on_applied(holder, err);
+	ops->on_applied(holder, err, is_refusal);
 }
 
 static void
@@ -130,15 +141,17 @@ applying_message(
 		apply_failed(server, &err);
 		return;
 	}
+	if (type == MSG_ROW_DESCRIPTION) {
+		server->has_applied_resets = true;
+	}
 	if (type != MSG_READY_FOR_QUERY) {
 		return;
 	}
-	profile_release(&server->profile);
-	server->profile = server->applying;
-	server->applying = NULL;
+	server_set_profile(server, server->applying);
+	profile_release(&server->applying);
 	/* The rest of this read belongs to the holder; there is none, since
 	 * nothing else was sent. */
-	server->ops->on_applied(server->holder, NULL);
+	server->ops->on_applied(server->holder, NULL, false);
 }
 
 static void

@@ -44,10 +44,11 @@ ignore(void *holder)
 }
 
 static void
-ignore_applied(void *holder, const struct error *err)
+ignore_applied(void *holder, const struct error *err, bool is_refusal)
 {
 	(void)holder;
 	(void)err;
+	(void)is_refusal;
 }
 
 static void
@@ -110,7 +111,7 @@ come(struct pool *pool, struct visitor *visitor, enum pool_class class)
 {
 	visitor->waiter.on_granted = on_granted;
 	visitor->waiter.on_refused = on_refused;
-	pool_wait(pool, &visitor->waiter, class);
+	pool_wait(pool, &visitor->waiter, class, NULL);
 }
 
 /* Everybody who comes to the first host logs in as primary, others as replica.

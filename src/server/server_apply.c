@@ -1,0 +1,133 @@
+/*
+ * server_apply.c - bringing a server under its client's settings.
+ *
+ * What cannot change what a statement may see or mean is sent in front of the
+ * client's request, in the same write. Everything else is sent first, and the
+ * request waits until the server has acknowledged it: a request behind a SET
+ * ROLE that fails would run as somebody else. Which setting is which is said in
+ * guc.def.
+ */
+#include <assert.h>
+
+#include "core/buf.h"
+#include "core/hash.h"
+#include "proto/frame.h"
+#include "proto/msg.h"
+#include "server/pool_int.h"
+#include "server/profile.h"
+#include "server/server_int.h"
+
+/* ---- what a node has accepted before ------------------------------------- */
+
+/* One place for each hash, the latest wins: to have forgotten one costs a round
+ * trip. */
+static struct hash128 *
+place_of(struct pool_slot *slot, const struct hash128 *formats)
+{
+	return &slot->accepted[formats->low % SLOT_ACCEPTED];
+}
+
+static bool
+has_accepted(struct pool_slot *slot, const struct hash128 *formats)
+{
+	const struct hash128 *place = place_of(slot, formats);
+
+	return place->low == formats->low && place->high == formats->high;
+}
+
+void
+server_set_profile(struct server *server, struct profile *profile)
+{
+	const struct hash128 *formats = profile_formats(profile);
+	struct profile *before = server->profile;
+
+	server->profile = profile_ref(profile);
+	profile_release(&before);
+	*place_of(server->slot, formats) = *formats;
+}
+
+/* ---- sending ------------------------------------------------------------- */
+
+static bool
+may_go_at_once(const struct server *server, const struct profile *profile)
+{
+	switch (profile_compare(server->profile, profile)) {
+	case SWITCH_NOTHING:
+	case SWITCH_TRAVELS:
+		return true;
+	case SWITCH_FORMATS:
+		return has_accepted(server->slot, profile_formats(profile));
+	case SWITCH_WAITS:
+		break;
+	}
+	return false;
+}
+
+static void
+travel(struct server *server, struct profile *profile, const struct buf *out)
+{
+	struct note *note = note_new();
+
+	note->belief = BELIEF_PROFILE;
+	note->profile = profile_ref(profile);
+	server_write_first(server, buf_bytes(out), out->length);
+	server->status = 0;
+	answers_sent_own(&server->answers, MSG_QUERY);
+	answers_attach(&server->answers, note);
+}
+
+enum server_applied
+server_apply(struct server *server, struct profile *profile, bool may_travel)
+{
+	enum server_applied applied = APPLY_DONE;
+	struct buf sql = {0}, out = {0};
+	bool fits;
+
+	assert(server->state == SERVER_ACTIVE && server->applying == NULL);
+	if (server->profile == profile) {
+		return APPLY_DONE;
+	}
+	profile_put_switch(server->profile, profile, &sql);
+	if (sql.length == 0) {
+		server_set_profile(server, profile);
+		goto out;
+	}
+	fits = msg_query(&out, buf_text(&sql));
+	assert(fits); /* the bounds of profiles see to it */
+	if (may_travel && may_go_at_once(server, profile)) {
+		travel(server, profile, &out);
+		applied = APPLY_TRAVELS;
+		goto out;
+	}
+	server->applying = profile_ref(profile);
+	server->has_applied_resets = false;
+	server->status = 0;
+	answers_sent_own(&server->answers, MSG_QUERY);
+	server_update_interest(server, true);
+	(void)server_write(server, buf_bytes(&out), out.length);
+	applied = APPLY_WAITS;
+out:
+	buf_fini(&sql);
+	buf_fini(&out);
+	return applied;
+}
+
+/* ---- refused on the way -------------------------------------------------- */
+
+bool
+server_is_switching(const struct server *server)
+{
+	const struct note *note = answers_head_note(&server->answers);
+
+	return note != NULL && note->belief == BELIEF_PROFILE &&
+	    note->part == NULL;
+}
+
+void
+server_unset_profile(struct server *server, const struct profile *profile)
+{
+	/* The request behind it runs without settings that make no difference
+	 * to what it does. Nobody else is to follow that way. */
+	*place_of(server->slot, profile_formats(profile)) = (struct hash128){0};
+	server->retire = true;
+}
