@@ -163,6 +163,27 @@ START_TEST(more_pieces_than_fit_leave_early_and_in_order)
 }
 END_TEST
 
+START_TEST(what_is_copied_when_all_pieces_are_taken_stays)
+{
+	struct stage stage;
+	char text[2 * OUT_PIECES], want[OUT_PIECES];
+
+	stage_open(&stage);
+	memset(text, 'x', sizeof(text));
+	memset(want, 'x', sizeof(want));
+	for (size_t i = 0; i < OUT_PIECES; i++) {
+		out_borrow(&stage.out, text + 2 * i, 1);
+	}
+	out_copy(&stage.out, "y", 1);
+	expect_bytes(&stage, want, sizeof(want));
+	out_borrow(&stage.out, text, 1);
+	out_copy(&stage.out, "z", 1);
+	ck_assert(out_flush(&stage.out));
+	expect(&stage, "yxz");
+	stage_close(&stage);
+}
+END_TEST
+
 START_TEST(room_may_be_filled_to_the_last_byte_and_no_further)
 {
 	struct stage stage;
@@ -321,6 +342,7 @@ main(void)
 	    what_is_borrowed_and_copied_leaves_in_order_in_one_system_call);
 	tcase_add_test(theme, pieces_that_adjoin_are_one);
 	tcase_add_test(theme, more_pieces_than_fit_leave_early_and_in_order);
+	tcase_add_test(theme, what_is_copied_when_all_pieces_are_taken_stays);
 	tcase_add_test(
 	    theme, room_may_be_filled_to_the_last_byte_and_no_further);
 	tcase_add_test(theme, the_steady_state_allocates_nothing);

@@ -285,7 +285,7 @@ START_TEST(several_pieces_leave_in_one_system_call)
 {
 	struct loop *loop = test_loop_new();
 	struct owner owner = {0};
-	struct iovec pieces[8];
+	struct iovec pieces[16];
 	char bytes[64];
 	int ends[2], count;
 
@@ -308,7 +308,7 @@ END_TEST
 START_TEST(no_pieces_and_empty_ones_are_nothing)
 {
 	struct stage stage;
-	struct iovec pieces[8];
+	struct iovec pieces[16];
 	int count = cut("||", pieces);
 	size_t kept;
 
@@ -368,7 +368,7 @@ END_TEST
 START_TEST(pieces_for_a_peer_that_is_gone_fail_and_kill_nobody)
 {
 	struct stage stage;
-	struct iovec pieces[8];
+	struct iovec pieces[16];
 	int count = cut("abc|def", pieces);
 
 	stage_open(&stage);
@@ -526,7 +526,7 @@ sink_close(void *context)
 static const struct stream_transport sink_transport = {
     sink_receive, sink_send, sink_close};
 
-#define PIECES "a||bcd|efghijkl||m|n|opqrstuvwxyz"
+#define PIECES "a||bcd|efghijkl||m|n|opqrstuvwxyz|"
 #define PIECES_BYTES 26
 
 /* The peer takes so many bytes of the first write and so many later. */
@@ -536,7 +536,7 @@ write_in_two(size_t first, size_t at_once)
 	struct loop *loop = test_loop_new();
 	struct sink sink = {.room = first, .at_once = at_once};
 	struct owner owner = {0};
-	struct iovec pieces[8];
+	struct iovec pieces[16];
 	int count = cut(PIECES, pieces);
 	bool is_all = first >= PIECES_BYTES;
 
@@ -584,7 +584,7 @@ START_TEST(pieces_may_fail_anywhere)
 		struct sink sink = {
 		    .room = first, .at_once = 3, .is_broken = true};
 		struct owner owner = {0};
-		struct iovec pieces[8];
+		struct iovec pieces[16];
 		int count = cut(PIECES, pieces);
 
 		owner.stream =

@@ -100,6 +100,7 @@ static const struct script scripts[] = {
     {"invented in the batch behind", ">PBSiBi<E[]Z[i]2[i]>S<Z", true, false},
     {"invented behind a Query that fails", ">Qi<E[]Z[i]", true, false},
     {"invented behind a copy all at once", ">Qcdi<GC[]Z[i]", true, false},
+    {"invented before a copy end for no copy", ">Qic<C[]Z[i]", true, false},
     {"invented behind an extended copy", ">BEcdiS<2GC[i]Z", true, false},
     {"invented in the midst of a copy's Sync", ">BEiS<2G?", false, false},
     {"invented behind a copy's Sync", ">BESi<2G?", false, false},
@@ -183,6 +184,8 @@ static const struct script scripts[] = {
     {"parts are dropped, the notes follow their messages",
         ">P*B*i*S*Q*<1[a=]#[b#c#d#e#]<E[b!c/]Z[d=]C[]Z[e=]", true, false},
     {"parts are dropped, then the end", ">P*B*#[a#b#]$[a/b/]", true, false},
+    {"parts are dropped once", ">P*B*#[a#b#]#[]>S*#[c#]<1[a=]2[b=]Z[c=]", true,
+        false},
     {"more than fits inside, with notes",
         ">P*B*E*S*P*B*E*S*P*B*E*S*P*B*E*S*P*B*E*S*<1[a=]2[b=]C[c=]Z[d=]E[e!f/g/]"
         ">P+*B*S*<Z[h=]1[i=]2[j=]C[k=]Z[l=]1[m=]2[n=]C[o=]Z[p=]E[q!r/s/]Z[t=]"
@@ -198,6 +201,7 @@ struct act {
 	const struct script *script;
 	struct answers answers;
 	struct note *notes[NOTES_MAX]; /* borrowed */
+	bool dropped[NOTES_MAX];       /* their parts */
 	int note_count;
 	struct buf log; /* what has happened */
 };
@@ -219,7 +223,8 @@ on_note(void *context, struct note *note, enum note_event event)
 		number++;
 		ck_assert_int_lt(number, act->note_count);
 	}
-	ck_assert(note->part == NULL || note->part == &act->notes[number]);
+	ck_assert_ptr_eq(
+	    note->part, act->dropped[number] ? NULL : &act->notes[number]);
 	note->part = NULL;
 	act->notes[number] = NULL;
 	log_event(act, number,
@@ -232,9 +237,12 @@ static void
 on_part(void *context, void *part, enum note_event event)
 {
 	struct act *act = context;
+	ptrdiff_t number = (struct note **)part - act->notes;
 
 	ck_assert(event == NOTE_SKIPPED);
-	log_event(act, (int)((struct note **)part - act->notes), '#');
+	ck_assert(!act->dropped[number]);
+	act->dropped[number] = true;
+	log_event(act, (int)number, '#');
 }
 
 static void
