@@ -170,7 +170,7 @@ answers_is_skipping(const struct answers *answers)
  * The number of the batch that the message told next is part of. It stays the
  * same up to and including the Sync, Query or FunctionCall that ends a batch
  * and is higher behind it: of two messages with the same number, an error in
- * the first makes the server skip the second.
+ * the first makes the server skip the second, unless that is the Sync.
  */
 static inline uint64_t
 answers_batch(const struct answers *answers)
