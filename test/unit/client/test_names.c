@@ -183,6 +183,96 @@ START_TEST(any_bytes_can_be_a_name)
 }
 END_TEST
 
+/* As PostgreSQL does it: the rest of a name is not even looked at. */
+START_TEST(only_the_first_bytes_of_a_name_count)
+{
+	char name[201];
+	size_t length;
+
+	memset(name, 'x', sizeof(name));
+	name[200] = '\0';
+	define(name, 1);
+	name[63] = 'y';
+	ck_assert_int_eq(look(name, 2), 1);
+	name[63] = '\0';
+	ck_assert_int_eq(look(name, 2), 1);
+	(void)names_of(&names, all[1], &length);
+	ck_assert_uint_eq(length, NAME_BYTES_MAX);
+	name[62] = 'y';
+	ck_assert_int_eq(look(name, 2), -1);
+	name[62] = '\0';
+	ck_assert_int_eq(look(name, 2), -1);
+	define(name, 2);
+	ck_assert_uint_eq(names_count(&names), 2);
+}
+END_TEST
+
+/* ---- memory -------------------------------------------------------------- */
+
+START_TEST(what_names_cost_is_counted)
+{
+	size_t body = all[0]->body_bytes;
+	struct name_change *first, *second;
+	size_t one;
+
+	ck_assert_uint_eq(names_cost(&names), 0);
+	first = change("a", 0, 1);
+	ck_assert_uint_eq(names.body_bytes, body);
+	second = change("a", 0, 1);
+	ck_assert_uint_eq(names.body_bytes, 2 * body);
+	answer(first, NOTE_DONE);
+	ck_assert_uint_eq(names.body_bytes, 2 * body);
+	answer(second, NOTE_DONE);
+	ck_assert_uint_eq(names.body_bytes, body);
+	one = names.bytes;
+	/* Another name of the same statement counts it once more. */
+	define("b", 0);
+	ck_assert_uint_eq(names.body_bytes, 2 * body);
+	ck_assert_uint_gt(names.bytes, one);
+	answer(change("b", -1, 2), NOTE_SKIPPED);
+	ck_assert_uint_eq(names.body_bytes, 2 * body);
+	answer(change("b", -1, 2), NOTE_DONE);
+	ck_assert_uint_eq(names.bytes, one);
+	ck_assert_uint_eq(names.body_bytes, body);
+	names_clear(&names);
+	ck_assert_uint_eq(names_cost(&names), 0);
+}
+END_TEST
+
+START_TEST(changes_under_way_are_counted_too)
+{
+	struct name_change *changes[1000];
+
+	for (int i = 0; i < 1000; i++) {
+		changes[i] = change("nosuch", -1, 1);
+	}
+	ck_assert_uint_ge(names_cost(&names), 1000 * 2 * sizeof(void *));
+	for (int i = 0; i < 1000; i++) {
+		answer(changes[i], NOTE_DONE);
+	}
+	ck_assert_uint_eq(names_cost(&names), 0);
+}
+END_TEST
+
+START_TEST(thousands_of_names_come_and_go)
+{
+	char name[20];
+
+	for (int i = 0; i < 10000; i++) {
+		(void)snprintf(name, sizeof(name), "s%d", i);
+		define(name, i % STATEMENTS);
+	}
+	ck_assert_uint_eq(names_count(&names), 10000);
+	ck_assert_uint_ge(names.bytes, (size_t)10000 * 100);
+	for (int i = 0; i < 10000; i++) {
+		(void)snprintf(name, sizeof(name), "s%d", i);
+		ck_assert_int_eq(look(name, 2), i % STATEMENTS);
+		answer(change(name, -1, 2), NOTE_DONE);
+	}
+	ck_assert_uint_eq(names_cost(&names), 0);
+}
+END_TEST
+
 /* ---- all names ----------------------------------------------------------- */
 
 START_TEST(cleared_names_are_gone_but_for_what_is_under_way)
@@ -242,12 +332,218 @@ START_TEST(a_statement_is_found_by_its_number_and_named_as_the_client_does)
 }
 END_TEST
 
+/* ---- against a server ---------------------------------------------------- */
+
+/*
+ * A server as PostgreSQL's behaves: after an error it ignores all up to the
+ * next Sync; a name that is there cannot be defined, one that is not cannot be
+ * used. Messages are sent, executed and answered each at its own pace. What we
+ * say of a name when a message is sent must be true when it is executed.
+ */
+enum kind {
+	M_DEFINE,
+	M_CLOSE,
+	M_USE,
+	M_SYNC,
+	M_DISCARD
+};
+
+struct message {
+	enum kind kind;
+	int name;
+	int statement; /* to become it, or what we think it is; -1: nothing */
+	bool fails;    /* whatever the server thinks of it */
+	struct name_change *change;
+	enum note_event event;
+};
+
+#define NAMES 6
+#define MESSAGES 200000
+
+static const char *const texts[NAMES] = {"", "a", "b", "ab", "A", "a "};
+
+static struct play {
+	struct message *messages;
+	size_t sent, executed, answered;
+	uint64_t batch;
+	int is[NAMES]; /* the truth */
+	bool skipping;
+	unsigned uses, waits, failures, discards;
+} play;
+
+static void
+play_send(struct message message)
+{
+	ck_assert_uint_lt(play.sent, MESSAGES);
+	play.messages[play.sent++] = message;
+	if (message.kind == M_SYNC) {
+		play.batch++;
+	}
+}
+
+/* Whether M, not ignored, succeeds; it is done. */
+static bool
+play_do(const struct message *m)
+{
+	if (m->kind == M_USE) {
+		ck_assert_int_eq(play.is[m->name], m->statement);
+	}
+	if (m->fails || (m->kind == M_DEFINE && play.is[m->name] >= 0) ||
+	    (m->kind == M_USE && m->statement < 0)) {
+		return false;
+	}
+	if (m->kind == M_DEFINE || m->kind == M_CLOSE) {
+		play.is[m->name] = m->statement;
+	}
+	for (int i = 0; i < NAMES && m->kind == M_DISCARD; i++) {
+		play.is[i] = -1;
+	}
+	return true;
+}
+
+static void
+play_execute(void)
+{
+	struct message *m = &play.messages[play.executed];
+
+	if (play.executed == play.sent) {
+		return;
+	}
+	play.executed++;
+	if (m->kind == M_SYNC) {
+		play.skipping = false;
+		m->event = NOTE_DONE;
+	} else if (play.skipping) {
+		m->event = NOTE_SKIPPED;
+	} else {
+		m->event = play_do(m) ? NOTE_DONE : NOTE_FAILED;
+		play.skipping = m->event == NOTE_FAILED;
+	}
+}
+
+/* With nothing under way, all we believe is the truth. */
+static void
+play_check(void)
+{
+	size_t count = 0;
+
+	for (int i = 0; i < NAMES; i++) {
+		ck_assert_int_eq(look(texts[i], UINT64_MAX), play.is[i]);
+		count += play.is[i] >= 0;
+	}
+	ck_assert_uint_eq(names_count(&names), count);
+	ck_assert_uint_eq(names.body_bytes, count * (size_t)all[0]->body_bytes);
+}
+
+static void
+play_answer(void)
+{
+	struct message *m = &play.messages[play.answered];
+
+	if (play.answered == play.executed) {
+		play_execute();
+	}
+	if (play.answered == play.executed) {
+		return;
+	}
+	play.answered++;
+	play.failures += m->event == NOTE_FAILED;
+	if (m->change != NULL) {
+		names_on_note(&names, &m->change, m->event);
+	}
+	if (m->kind == M_DISCARD && m->event == NOTE_DONE) {
+		names_clear(&names);
+		play.discards++;
+	}
+	if (play.answered == play.sent) {
+		play_check();
+	}
+}
+
+static void
+play_drain(void)
+{
+	while (play.answered < play.sent) {
+		play_answer();
+	}
+}
+
+static void
+play_message(enum kind kind)
+{
+	struct message m = {.kind = kind, .name = rand() % NAMES};
+	int is;
+
+	while ((is = look(texts[m.name], play.batch)) == -2) {
+		play.waits++;
+		play_answer();
+	}
+	m.fails = rand() % 30 == 0;
+	m.statement = is;
+	if (kind == M_USE) {
+		m.fails = false;
+		play.uses++;
+	} else {
+		m.statement = kind == M_CLOSE ? -1 : rand() % STATEMENTS;
+		m.change = change(texts[m.name], m.statement, play.batch);
+	}
+	play_send(m);
+}
+
+static void
+play_step(void)
+{
+	int roll = rand() % 1000;
+
+	if (roll < 150) {
+		play_message(M_DEFINE);
+	} else if (roll < 250) {
+		play_message(M_CLOSE);
+	} else if (roll < 450) {
+		play_message(M_USE);
+	} else if (roll < 600) {
+		play_send((struct message){.kind = M_SYNC});
+	} else if (roll < 750) {
+		play_execute();
+	} else if (roll < 980) {
+		play_answer();
+	} else if (roll < 990) {
+		play_drain();
+	} else {
+		play_send((struct message){.kind = M_SYNC});
+		play_send((struct message){
+		    .kind = M_DISCARD, .fails = roll % 2 == 0});
+		play_send((struct message){.kind = M_SYNC});
+		play_drain();
+	}
+}
+
+START_TEST(what_is_said_of_a_name_is_true_when_it_is_executed)
+{
+	play = (struct play){.batch = 1};
+	play.messages = calloc(MESSAGES, sizeof(*play.messages));
+	memset(play.is, -1, sizeof(play.is));
+	srand((unsigned)_i + 1);
+	for (int i = 0; i < 50000; i++) {
+		play_step();
+	}
+	play_drain();
+	ck_assert_uint_gt(play.uses, 1000);
+	ck_assert_uint_gt(play.waits, 1000);
+	ck_assert_uint_gt(play.failures, 1000);
+	ck_assert_uint_gt(play.discards, 100);
+	free(play.messages);
+}
+END_TEST
+
 int
 main(void)
 {
 	Suite *suite = suite_create("names");
 	TCase *one = tcase_create("one name");
+	TCase *memory = tcase_create("memory");
 	TCase *many = tcase_create("all names");
+	TCase *server = tcase_create("against a server");
 
 	tcase_add_checked_fixture(one, stage_set, stage_strike);
 	tcase_add_test(one, a_name_is_defined_when_the_server_says_so);
@@ -257,12 +553,22 @@ main(void)
 	tcase_add_test(one, a_name_may_be_closed_and_used_again_in_one_batch);
 	tcase_add_test(one, closing_what_is_not_there_leaves_nothing);
 	tcase_add_test(one, any_bytes_can_be_a_name);
+	tcase_add_test(one, only_the_first_bytes_of_a_name_count);
+	tcase_add_checked_fixture(memory, stage_set, stage_strike);
+	tcase_add_test(memory, what_names_cost_is_counted);
+	tcase_add_test(memory, changes_under_way_are_counted_too);
+	tcase_add_test(memory, thousands_of_names_come_and_go);
 	tcase_add_checked_fixture(many, stage_set, stage_strike);
 	tcase_add_test(many, cleared_names_are_gone_but_for_what_is_under_way);
 	tcase_add_test(many, a_client_may_end_before_its_notes);
 	tcase_add_test(many,
 	    a_statement_is_found_by_its_number_and_named_as_the_client_does);
 	suite_add_tcase(suite, one);
+	tcase_add_checked_fixture(server, stage_set, stage_strike);
+	tcase_add_loop_test(
+	    server, what_is_said_of_a_name_is_true_when_it_is_executed, 0, 20);
+	suite_add_tcase(suite, memory);
 	suite_add_tcase(suite, many);
+	suite_add_tcase(suite, server);
 	return unit_run(suite);
 }

@@ -323,6 +323,40 @@ START_TEST(what_only_servers_have_makes_room_longest_unused_first)
 }
 END_TEST
 
+START_TEST(no_more_is_stripped_than_is_needed)
+{
+	struct statements *set = statements_new(MEGABYTE);
+	struct statement *names[3];
+	struct statement *one;
+	size_t before;
+	uint8_t *huge;
+
+	for (int i = 0; i < 3; i++) {
+		one = take(set, &here, (const char *[]){"a", "b", "c"}[i]);
+		names[i] = statement_ref_name(one);
+		statement_release(&one);
+	}
+	/* "a" is used again, so "b" is the longest unused. */
+	one = take(set, &here, "a");
+	statement_release(&one);
+	before = statements_bytes(set);
+	statements_set_limit(set, before - 1);
+	ck_assert_ptr_nonnull(names[0]->body);
+	ck_assert_ptr_null(names[1]->body);
+	ck_assert_ptr_nonnull(names[2]->body);
+	ck_assert_uint_lt(statements_bytes(set), before);
+	/* What could not fit in any case takes nothing with it. */
+	huge = calloc(1, before);
+	ck_assert_ptr_null(statements_take(set, &here, huge, before));
+	ck_assert_ptr_nonnull(names[0]->body);
+	free(huge);
+	for (int i = 0; i < 3; i++) {
+		statement_release_name(&names[i]);
+	}
+	statements_free(&set);
+}
+END_TEST
+
 START_TEST(what_a_client_takes_again_is_in_use_again)
 {
 	struct statements *set = statements_new(MEGABYTE);
@@ -408,6 +442,7 @@ main(void)
 	tcase_add_test(memory, a_body_longer_than_a_message_is_refused_unread);
 	tcase_add_test(
 	    memory, what_only_servers_have_makes_room_longest_unused_first);
+	tcase_add_test(memory, no_more_is_stripped_than_is_needed);
 	tcase_add_test(memory, what_a_client_takes_again_is_in_use_again);
 	tcase_add_test(
 	    memory, memory_is_what_was_asked_for_whatever_comes_and_goes);
