@@ -18,6 +18,7 @@
 #include "server/pool_int.h"
 #include "server/profile.h"
 #include "server/server_int.h"
+#include "server/statement.h"
 
 #define SECOND ((int64_t)1000 * 1000)
 #define ONE_HOST "[databases]\napp = host=/a port=1 user=u "
@@ -536,6 +537,32 @@ START_TEST(a_reload_that_changes_nothing_keeps_the_servers)
 }
 END_TEST
 
+START_TEST(a_reload_sets_the_bound_of_statements)
+{
+	const struct hash128 meaning = {1, 2};
+	const size_t size = (size_t)1536 * 1024;
+	struct statements *statements;
+	struct statement *statement;
+	uint8_t *body = mem_zalloc(size);
+	struct house house;
+	struct pool *pool;
+
+	begin(&house,
+	    ONE_HOST "pool_size=2" GENERAL "max_statement_bytes = 1MB\n",
+	    &pool);
+	statements = pools_statements(house.pools);
+	ck_assert_ptr_null(statements_take(statements, &meaning, body, size));
+	reload(&house,
+	    ONE_HOST "pool_size=2" GENERAL "max_statement_bytes = 2MB\n");
+	ck_assert_ptr_eq(pools_statements(house.pools), statements);
+	statement = statements_take(statements, &meaning, body, size);
+	ck_assert_ptr_nonnull(statement);
+	statement_release(&statement);
+	free(body);
+	house_stop(&house);
+}
+END_TEST
+
 START_TEST(a_smaller_pool_closes_what_is_too_many)
 {
 	struct server *first, *second;
@@ -631,6 +658,7 @@ add_reloads(Suite *suite)
 	TCase *theme = tcase_create("reload");
 
 	tcase_add_test(theme, a_reload_that_changes_nothing_keeps_the_servers);
+	tcase_add_test(theme, a_reload_sets_the_bound_of_statements);
 	tcase_add_test(theme, a_smaller_pool_closes_what_is_too_many);
 	tcase_add_test(
 	    theme, another_host_closes_idle_servers_now_and_others_when_free);
