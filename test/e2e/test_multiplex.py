@@ -3,8 +3,8 @@ import psycopg
 import pytest
 
 import wire
-from twoway import (Session, answers, one_shot, prepare, use, whole)
-from wire import (bind, close, describe, execute, flush, parse, query, sync)
+from twoway import prepare, use
+from wire import bind, close, describe, execute, parse, sync
 
 
 def on_servers(cluster, count, **more):
@@ -128,9 +128,33 @@ def test_a_server_keeps_no_more_statements_than_it_may(pgweir, cluster):
                                " pg_prepared_statements")) <= 21
 
 
-def in_turn(conn, *steps):
-    session = Session(conn)
-    return [session.run(step) for step in steps]
+@pytest.mark.xfail(strict=True, reason="a prepared statement pins")
+def test_a_text_is_parsed_once_per_server_whoever_prepares_it(
+        pgweir, cluster):
+    proxy = pgweir(**on_servers(cluster, 1))
+    conns = [proxy.login() for _ in range(6)]
+    try:
+        for number, conn in enumerate(conns):
+            conn.send(*prepare(f"n{number}", "select $1::int + 1"))
+            assert conn.types_until() == "1Z"
+        for turn in range(10):
+            for number, conn in enumerate(conns):
+                conn.send(*use(f"n{number}", [str(turn)]))
+                assert conn.read_result().rows == [[str(turn + 1)]]
+        total = next(row for row in proxy.show("STATS_TOTALS")
+                     if row["database"] == "app")
+        assert total["client_parse_count"] == "6"
+        assert total["server_parse_count"] == "1"
+        assert total["bind_count"] == "60"
+        clients = [row for row in proxy.show("CLIENTS")
+                   if row["database"] == "app"]
+        assert {row["prepared_statements"] for row in clients} == {"1"}
+        server, = [row for row in proxy.show("SERVERS")
+                   if row["database"] == "app"]
+        assert server["prepared_statements"] == "1"
+    finally:
+        for conn in conns:
+            conn.close()
 
 
 @pytest.fixture
