@@ -485,7 +485,6 @@ server_write(struct server *server, const void *bytes, size_t size)
 bool
 server_writev(struct server *server, const struct iovec *pieces, int count)
 {
-	struct blocks *blocks = loop_blocks(server->slot->pool->set->loop);
 	struct iovec all[SERVER_PIECES + 1];
 	enum io_result result;
 
@@ -498,7 +497,7 @@ server_writev(struct server *server, const struct iovec *pieces, int count)
 	    kept_bytes(&server->prelude), server->prelude.length};
 	memcpy(all + 1, pieces, (size_t)count * sizeof(*all));
 	result = stream_writev(server->stream, all, count + 1);
-	kept_fini(blocks, &server->prelude);
+	kept_fini(loop_blocks(server->slot->pool->set->loop), &server->prelude);
 	return was_sent(server, result);
 }
 

@@ -267,10 +267,11 @@ struct guest {
 };
 
 static void
-ignore_applied(void *holder, const struct error *err)
+ignore_applied(void *holder, const struct error *err, bool is_refusal)
 {
 	(void)holder;
 	(void)err;
+	(void)is_refusal;
 }
 
 static void
@@ -312,8 +313,8 @@ START_TEST(a_server_lost_over_it_is_told_and_left_alone)
 	house_start(&house,
 	    "[databases]\napp = host=/a port=1 user=u\n"
 	    "[pgweir]\nauth_type = any\npool_mode = transaction\n");
-	pool_wait(
-	    pool_find(house.pools, "app", "u"), &guest.waiter, POOL_PRIMARY);
+	pool_wait(pool_find(house.pools, "app", "u"), &guest.waiter,
+	    POOL_PRIMARY, NULL);
 	house_settle(&house);
 	peer_welcome(&house, &house.servers[0], false);
 	ck_assert_ptr_nonnull(guest.server);

@@ -66,10 +66,11 @@ ignore(void *holder)
 }
 
 static void
-ignore_applied(void *holder, const struct error *err)
+ignore_applied(void *holder, const struct error *err, bool is_refusal)
 {
 	(void)holder;
 	(void)err;
+	(void)is_refusal;
 }
 
 static void
@@ -122,7 +123,7 @@ on_refused(
 static void
 stage_take(struct stage *stage)
 {
-	pool_wait(stage->pool, &stage->waiter, POOL_PRIMARY);
+	pool_wait(stage->pool, &stage->waiter, POOL_PRIMARY, NULL);
 	house_settle(&stage->house);
 	if (stage->server == NULL) {
 		peer_welcome(&stage->house, &stage->house.servers[0], false);
