@@ -12,282 +12,11 @@
 
 #include <string.h>
 
-#include "sql/builtins.h"
 #include "sql/judge.h"
-#include "sql/lexer.h"
+#include "sql/recognise_int.h"
 #include "sql/session_ops_int.h"
 #include "sql/setting.h"
 #include "sql/verdict.h"
-
-/* PostgreSQL cuts longer names. */
-#define NAME_BYTES 63
-
-/* Of a setting, with its points. */
-#define SETTING_BYTES 128
-
-struct reader {
-	struct lexer lexer;
-	struct token token; /* the one to be read */
-	struct ops_builder *builder;
-	struct verdict *verdict;
-};
-
-struct setting_name {
-	char bytes[SETTING_BYTES];
-	size_t length;
-};
-
-/* ---- tokens -------------------------------------------------------------- */
-
-static void
-advance(struct reader *reader)
-{
-	lexer_next(&reader->lexer, &reader->token);
-}
-
-static bool
-is_text(const struct token *token, const char *text)
-{
-	return token->length == strlen(text) &&
-	    memcmp(token->start, text, token->length) == 0;
-}
-
-/* Words of a shape are in lower case. */
-static bool
-is_word(const struct reader *reader, const char *word)
-{
-	return reader->token.class == TOKEN_WORD &&
-	    is_text(&reader->token, word);
-}
-
-static bool
-is_sign(const struct reader *reader, const char *sign)
-{
-	return (reader->token.class == TOKEN_SYMBOL ||
-	           reader->token.class == TOKEN_OPERATOR) &&
-	    is_text(&reader->token, sign);
-}
-
-/* Each of these advances past what it names, if it is there. */
-
-static bool
-take_word(struct reader *reader, const char *word)
-{
-	if (!is_word(reader, word)) {
-		return false;
-	}
-	advance(reader);
-	return true;
-}
-
-static bool
-take_sign(struct reader *reader, const char *sign)
-{
-	if (!is_sign(reader, sign)) {
-		return false;
-	}
-	advance(reader);
-	return true;
-}
-
-static bool
-take_end(struct reader *reader)
-{
-	while (take_sign(reader, ";")) {
-		/* any number of them */
-	}
-	return reader->token.class == TOKEN_END;
-}
-
-static bool
-has_high_bit(const struct token *token)
-{
-	for (size_t i = 0; i < token->length; i++) {
-		if (token->start[i] & 0x80) {
-			return true;
-		}
-	}
-	return false;
-}
-
-/* A name of the grammar's ColId, or in quotes without quotes within. */
-static bool
-take_name(struct reader *reader, struct token *name)
-{
-	char category;
-
-	*name = reader->token;
-	if (name->class == TOKEN_QUOTED_WORD) {
-		name->start++;
-		name->length -= 2;
-		if (memchr(name->start, '"', name->length) != NULL) {
-			return false;
-		}
-	} else {
-		category = builtin_keyword(name->start, name->length);
-		if (name->class != TOKEN_WORD || category == 'R' ||
-		    category == 'T' || has_high_bit(name)) {
-			return false;
-		}
-	}
-	advance(reader);
-	return name->length > 0 && name->length <= NAME_BYTES;
-}
-
-static bool
-take_setting_name(struct reader *reader, struct setting_name *name)
-{
-	struct token part;
-
-	name->length = 0;
-	do {
-		if (!take_name(reader, &part) ||
-		    name->length + part.length + 1 > sizeof(name->bytes)) {
-			return false;
-		}
-		if (name->length > 0) {
-			name->bytes[name->length++] = '.';
-		}
-		memcpy(name->bytes + name->length, part.start, part.length);
-		name->length += part.length;
-	} while (take_sign(reader, "."));
-	return !setting_is_transactional(name->bytes, name->length) &&
-	    setting_is_value(name->bytes, name->length);
-}
-
-/* A string in one piece, without escapes: what is between its quotes. */
-static bool
-take_string(struct reader *reader, struct token *content)
-{
-	const struct token *token = &reader->token;
-	const size_t skip = token->class == TOKEN_ESCAPE_STRING ? 2 : 1;
-
-	if ((token->class != TOKEN_STRING &&
-	        token->class != TOKEN_ESCAPE_STRING) ||
-	    token->length < skip + 1) {
-		return false;
-	}
-	*content = *token;
-	content->start += skip;
-	content->length -= skip + 1;
-	if (token->class == TOKEN_ESCAPE_STRING &&
-	    memchr(content->start, '\\', content->length) != NULL) {
-		return false;
-	}
-	advance(reader);
-	return true;
-}
-
-/* ---- values -------------------------------------------------------------- */
-
-/* Appends CONTENT with its doubled quotes made single; false when a quote is
- * alone: the string has more pieces. */
-static bool
-put_content(struct buf *out, const struct token *content)
-{
-	const char *p = content->start, *end = p + content->length, *quote;
-
-	while ((quote = memchr(p, '\'', (size_t)(end - p))) != NULL) {
-		if (end - quote < 2 || quote[1] != '\'') {
-			return false;
-		}
-		buf_append(out, p, (size_t)(quote + 1 - p));
-		p = quote + 2;
-	}
-	buf_append(out, p, (size_t)(end - p));
-	return true;
-}
-
-static bool
-put_string(struct buf *out, const struct setting_name *name,
-    const struct token *content)
-{
-	if (memchr(content->start, '\'', content->length) == NULL) {
-		setting_put_word(out, name->bytes, name->length, content->start,
-		    content->length);
-		return true;
-	}
-	return !setting_is_list_of_names(name->bytes, name->length) &&
-	    put_content(out, content);
-}
-
-static bool
-put_number(struct buf *out, const struct token *number, bool is_negative)
-{
-	const char *p = number->start;
-	size_t length = number->length;
-
-	if (number->class == TOKEN_INTEGER) {
-		while (length > 1 && *p == '0') {
-			p++;
-			length--;
-		}
-		is_negative &= *p != '0';
-	} else if (number->class != TOKEN_NUMBER) {
-		return false;
-	}
-	if (is_negative) {
-		buf_append_char(out, '-');
-	}
-	buf_append(out, p, length);
-	return true;
-}
-
-static bool
-put_word(
-    struct reader *reader, struct buf *out, const struct setting_name *name)
-{
-	const struct token *token = &reader->token;
-
-	if (builtin_keyword(token->start, token->length) == 'R' &&
-	    !is_word(reader, "true") && !is_word(reader, "false") &&
-	    !is_word(reader, "on")) {
-		return false;
-	}
-	if (token->length > NAME_BYTES || has_high_bit(token)) {
-		return false;
-	}
-	setting_put_word(
-	    out, name->bytes, name->length, token->start, token->length);
-	advance(reader);
-	return true;
-}
-
-/* One value of SET. */
-static bool
-take_value(
-    struct reader *reader, struct buf *out, const struct setting_name *name)
-{
-	struct token content;
-	bool is_negative;
-
-	switch (reader->token.class) {
-	case TOKEN_STRING:
-	case TOKEN_ESCAPE_STRING:
-		return take_string(reader, &content) &&
-		    put_string(out, name, &content);
-	case TOKEN_WORD:
-		return put_word(reader, out, name);
-	case TOKEN_QUOTED_WORD:
-		if (!take_name(reader, &content)) {
-			return false;
-		}
-		setting_put_word(out, name->bytes, name->length, content.start,
-		    content.length);
-		return true;
-	default:
-		break;
-	}
-	is_negative = take_sign(reader, "-");
-	if (!is_negative) {
-		(void)take_sign(reader, "+");
-	}
-	if (!put_number(out, &reader->token, is_negative)) {
-		return false;
-	}
-	advance(reader);
-	return true;
-}
 
 /* ---- SET and RESET ------------------------------------------------------- */
 
@@ -308,16 +37,16 @@ take_values(struct reader *reader, const struct setting_name *name)
 	struct buf *out = ops_begin_value(reader->builder);
 
 	for (;;) {
-		if (!take_value(reader, out, name)) {
+		if (!reader_take_value(reader, out, name)) {
 			return false;
 		}
-		if (!take_sign(reader, ",")) {
+		if (!reader_take_sign(reader, ",")) {
 			break;
 		}
 		buf_append_str(out, ", ");
 	}
 	ops_end_value(reader->builder);
-	return take_end(reader);
+	return reader_take_end(reader);
 }
 
 /* SET ROLE has one value, and that is no number. */
@@ -329,38 +58,40 @@ take_role(struct reader *reader, const struct setting_name *name)
 
 	if ((class != TOKEN_WORD && class != TOKEN_QUOTED_WORD &&
 	        class != TOKEN_STRING) ||
-	    is_word(reader, "true") || is_word(reader, "false") ||
-	    is_word(reader, "on") || !take_value(reader, out, name)) {
+	    reader_is_word(reader, "true") || reader_is_word(reader, "false") ||
+	    reader_is_word(reader, "on") ||
+	    !reader_take_value(reader, out, name)) {
 		return false;
 	}
 	ops_end_value(reader->builder);
-	return take_end(reader);
+	return reader_take_end(reader);
 }
 
 static bool
 take_set(struct reader *reader)
 {
-	const bool is_local = take_word(reader, "local");
+	const bool is_local = reader_take_word(reader, "local");
 	struct setting_name name;
 	bool is_role;
 
 	if (!is_local) {
-		(void)take_word(reader, "session");
+		(void)reader_take_word(reader, "session");
 	}
-	is_role = is_word(reader, "role");
-	if (is_word(reader, "to") || !take_setting_name(reader, &name)) {
+	is_role = reader_is_word(reader, "role");
+	if (reader_is_word(reader, "to") ||
+	    !reader_take_setting_name(reader, &name)) {
 		return false;
 	}
-	if (!take_sign(reader, "=") && !take_word(reader, "to")) {
+	if (!reader_take_sign(reader, "=") && !reader_take_word(reader, "to")) {
 		if (!is_role || name.length != strlen("role")) {
 			return false;
 		}
 		add_setting(reader, SESSION_SET, &name, is_local);
 		return take_role(reader, &name);
 	}
-	if (take_word(reader, "default")) {
+	if (reader_take_word(reader, "default")) {
 		add_setting(reader, SESSION_RESET, &name, is_local);
-		return take_end(reader);
+		return reader_take_end(reader);
 	}
 	add_setting(reader, SESSION_SET, &name, is_local);
 	return take_values(reader, &name);
@@ -371,11 +102,11 @@ take_reset(struct reader *reader)
 {
 	struct setting_name name;
 
-	if (!take_setting_name(reader, &name)) {
+	if (!reader_take_setting_name(reader, &name)) {
 		return false;
 	}
 	add_setting(reader, SESSION_RESET, &name, false);
-	return take_end(reader);
+	return reader_take_end(reader);
 }
 
 /* ---- SELECT set_config() ------------------------------------------------- */
@@ -383,8 +114,8 @@ take_reset(struct reader *reader)
 static bool
 take_cast(struct reader *reader)
 {
-	while (take_sign(reader, "::")) {
-		if (!take_word(reader, "text")) {
+	while (reader_take_sign(reader, "::")) {
+		if (!reader_take_word(reader, "text")) {
 			return false;
 		}
 	}
@@ -404,7 +135,7 @@ take_parameter(struct reader *reader, uint16_t *parameter)
 		number = number * 10 + (unsigned)(token->start[i] - '0');
 	}
 	*parameter = (uint16_t)number;
-	advance(reader);
+	reader_advance(reader);
 	return number > 0;
 }
 
@@ -415,19 +146,20 @@ take_config_value(struct reader *reader, struct session_op *op,
 {
 	struct token content;
 
-	if (take_word(reader, "null")) {
+	if (reader_take_word(reader, "null")) {
 		op->kind = SESSION_RESET;
 	} else if (!take_parameter(reader, &op->parameter)) {
 		ops_put_name(reader->builder, name->bytes, name->length);
-		if (!take_string(reader, &content) ||
-		    !put_content(ops_begin_value(reader->builder), &content)) {
+		if (!reader_take_string(reader, &content) ||
+		    !reader_put_content(
+		        ops_begin_value(reader->builder), &content)) {
 			return false;
 		}
 		ops_end_value(reader->builder);
-		return take_sign(reader, ",");
+		return reader_take_sign(reader, ",");
 	}
 	ops_put_name(reader->builder, name->bytes, name->length);
-	return take_cast(reader) && take_sign(reader, ",");
+	return take_cast(reader) && reader_take_sign(reader, ",");
 }
 
 /* The first argument: a string that is the name of a setting. */
@@ -436,14 +168,14 @@ take_config_name(struct reader *reader, struct setting_name *name)
 {
 	struct token content;
 
-	if (!take_string(reader, &content) ||
+	if (!reader_take_string(reader, &content) ||
 	    content.length > sizeof(name->bytes) ||
 	    memchr(content.start, '\'', content.length) != NULL) {
 		return false;
 	}
 	memcpy(name->bytes, content.start, content.length);
 	name->length = content.length;
-	return take_sign(reader, ",") &&
+	return reader_take_sign(reader, ",") &&
 	    !setting_is_transactional(name->bytes, name->length) &&
 	    setting_is_value(name->bytes, name->length);
 }
@@ -454,10 +186,12 @@ take_config(struct reader *reader)
 	struct setting_name name;
 	struct session_op *op;
 
-	if (take_word(reader, "pg_catalog") && !take_sign(reader, ".")) {
+	if (reader_take_word(reader, "pg_catalog") &&
+	    !reader_take_sign(reader, ".")) {
 		return false;
 	}
-	if (!take_word(reader, "set_config") || !take_sign(reader, "(") ||
+	if (!reader_take_word(reader, "set_config") ||
+	    !reader_take_sign(reader, "(") ||
 	    !take_config_name(reader, &name)) {
 		return false;
 	}
@@ -466,24 +200,25 @@ take_config(struct reader *reader)
 	if (!take_config_value(reader, op, &name)) {
 		return false;
 	}
-	op->is_local = is_word(reader, "true");
+	op->is_local = reader_is_word(reader, "true");
 	judge_config(reader->verdict, name.bytes, name.length,
 	    op->kind == SESSION_SET && op->parameter == 0, op->is_local);
-	return (take_word(reader, "true") || take_word(reader, "false")) &&
-	    take_sign(reader, ")");
+	return (reader_take_word(reader, "true") ||
+	           reader_take_word(reader, "false")) &&
+	    reader_take_sign(reader, ")");
 }
 
 /* AS and any word. */
 static bool
 take_label(struct reader *reader)
 {
-	if (!take_word(reader, "as")) {
+	if (!reader_take_word(reader, "as")) {
 		return true;
 	}
 	if (reader->token.class != TOKEN_WORD) {
 		return false;
 	}
-	advance(reader);
+	reader_advance(reader);
 	return true;
 }
 
@@ -495,8 +230,8 @@ take_select(struct reader *reader)
 		if (!take_config(reader) || !take_label(reader)) {
 			return false;
 		}
-	} while (take_sign(reader, ","));
-	return take_end(reader);
+	} while (reader_take_sign(reader, ","));
+	return reader_take_end(reader);
 }
 
 /* ---- statements that name something -------------------------------------- */
@@ -506,7 +241,7 @@ take_named(struct reader *reader, enum sql_kind kind, enum session_op_kind op)
 {
 	struct token name;
 
-	if (!take_name(reader, &name) || !take_end(reader)) {
+	if (!reader_take_name(reader, &name) || !reader_take_end(reader)) {
 		return false;
 	}
 	reader->verdict->kind = kind;
@@ -527,20 +262,20 @@ take_savepoint(struct reader *reader)
 static bool
 take_release(struct reader *reader)
 {
-	(void)take_word(reader, "savepoint");
+	(void)reader_take_word(reader, "savepoint");
 	return take_named(reader, SQL_RELEASE, SESSION_RELEASE);
 }
 
 static bool
 take_rollback(struct reader *reader)
 {
-	if (!take_word(reader, "work")) {
-		(void)take_word(reader, "transaction");
+	if (!reader_take_word(reader, "work")) {
+		(void)reader_take_word(reader, "transaction");
 	}
-	if (!take_word(reader, "to")) {
+	if (!reader_take_word(reader, "to")) {
 		return false;
 	}
-	(void)take_word(reader, "savepoint");
+	(void)reader_take_word(reader, "savepoint");
 	reader->verdict->has_transaction_control = true;
 	return take_named(reader, SQL_ROLLBACK_TO, SESSION_ROLLBACK_TO);
 }
@@ -548,7 +283,7 @@ take_rollback(struct reader *reader)
 static bool
 take_deallocate(struct reader *reader)
 {
-	(void)take_word(reader, "prepare");
+	(void)reader_take_word(reader, "prepare");
 	reader->verdict->effects = EFFECT_PREPARE;
 	return take_named(reader, SQL_DEALLOCATE, SESSION_DEALLOCATE);
 }
@@ -572,14 +307,14 @@ recognise_text(
 	struct reader reader = {.builder = builder, .verdict = verdict};
 
 	lexer_init(&reader.lexer, text, strlen(text), true);
-	advance(&reader);
+	reader_advance(&reader);
 	for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]);
 	     i++) {
-		if (!is_word(&reader, statements[i].word)) {
+		if (!reader_is_word(&reader, statements[i].word)) {
 			continue;
 		}
 		*verdict = (struct verdict){.is_read = true};
-		advance(&reader);
+		reader_advance(&reader);
 		if (!statements[i].take(&reader)) {
 			return false;
 		}

@@ -35,7 +35,8 @@ VALUES = [
     "ISO, DMY", "'ISO, MDY'", "'5s'", "'64MB'", "100"]
 TIMES = ["'Europe/Rome'", "utc", '"UTC"', "-7", "5.5", "+3", "- 8", "local",
          "default", "interval '-08:00' hour to minute", "interval '+5:30'",
-         "interval '05:00'", "'-3'"]
+         "interval '05:00'", "interval '05:30' hour", "interval '5' hour",
+         "interval(0) '05:30'", "'-3'"]
 CHARACTERISTICS = [
     "isolation level serializable", "isolation level repeatable read",
     "isolation level read committed", "isolation level read uncommitted",
