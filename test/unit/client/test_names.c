@@ -1,4 +1,5 @@
 /* test_names.c - what a client calls its prepared statements. */
+#include "support/allocations.h"
 #include "support/unit.h"
 
 #include <stdio.h>
@@ -236,6 +237,30 @@ START_TEST(what_names_cost_is_counted)
 	ck_assert_uint_eq(names.body_bytes, body);
 	names_clear(&names);
 	ck_assert_uint_eq(names_cost(&names), 0);
+}
+END_TEST
+
+START_TEST(looking_names_up_allocates_nothing)
+{
+	struct statement *statement;
+	struct name_change *parse;
+	size_t before = allocations_count(), after;
+	int known = 0;
+
+	parse = change("a", 0, 1);
+	ck_assert_uint_gt(allocations_count(), before);
+	answer(parse, NOTE_DONE);
+	define("b", 1);
+	before = allocations_count(); /* Check's own would count */
+	for (int i = 0; i < 100; i++) {
+		known += names_look(&names, i % 2 == 0 ? "a" : "c", 1, 2,
+		             &statement) == NAME_KNOWN;
+		known +=
+		    names_look(&names, "b", 1, 2, &statement) == NAME_KNOWN;
+	}
+	after = allocations_count();
+	ck_assert_uint_eq(after, before);
+	ck_assert_int_eq(known, 150);
 }
 END_TEST
 
@@ -556,6 +581,7 @@ main(void)
 	tcase_add_test(one, only_the_first_bytes_of_a_name_count);
 	tcase_add_checked_fixture(memory, stage_set, stage_strike);
 	tcase_add_test(memory, what_names_cost_is_counted);
+	tcase_add_test(memory, looking_names_up_allocates_nothing);
 	tcase_add_test(memory, changes_under_way_are_counted_too);
 	tcase_add_test(memory, thousands_of_names_come_and_go);
 	tcase_add_checked_fixture(many, stage_set, stage_strike);

@@ -1,4 +1,5 @@
 /* test_prepared.c - which statements a server has, as far as we know. */
+#include "support/allocations.h"
 #include "support/unit.h"
 
 #include <stdio.h>
@@ -183,6 +184,32 @@ START_TEST(what_a_failed_batch_had_done_before_stays_done)
 	answer(parse, NOTE_SKIPPED);
 	ck_assert_int_eq(look(0, 2), PREPARED_MISSING);
 	ck_assert_uint_eq(prepared_count(&stage.prepared), 0);
+}
+END_TEST
+
+START_TEST(what_is_known_is_used_without_an_allocation)
+{
+	size_t before = allocations_count(), after;
+	struct note *note = send_parse(0, 1);
+	int known = 0;
+
+	ck_assert_uint_gt(allocations_count(), before);
+	answer(note, NOTE_DONE);
+	prepare(1);
+	before = allocations_count(); /* Check's own would count */
+	for (int i = 0; i < 100; i++) {
+		const struct statement *one = stage.all[i % 2];
+		struct statement *taken = statements_take(
+		    stage.set, &one->meaning, one->body, one->body_bytes);
+
+		known += taken == one && look(i % 2, 2) == PREPARED_KNOWN &&
+		    look(2, 2) == PREPARED_MISSING &&
+		    prepared_surplus(&stage.prepared, 2) == NULL;
+		statement_release(&taken);
+	}
+	after = allocations_count();
+	ck_assert_uint_eq(after, before);
+	ck_assert_int_eq(known, 100);
 }
 END_TEST
 
@@ -691,6 +718,7 @@ main(void)
 	tcase_add_loop_test(
 	    one, a_close_that_failed_or_was_skipped_changes_nothing, 0, 2);
 	tcase_add_test(one, closed_and_prepared_in_one_batch_it_is_known);
+	tcase_add_test(one, what_is_known_is_used_without_an_allocation);
 	tcase_add_test(one, what_a_failed_batch_had_done_before_stays_done);
 	tcase_add_test(loss, what_is_doubted_is_closed_and_prepared_again);
 	tcase_add_test(loss, a_doubt_outlives_messages_that_fail);

@@ -68,6 +68,23 @@ START_TEST(a_body_is_a_text_and_exactly_its_types)
 }
 END_TEST
 
+START_TEST(a_body_cut_short_or_with_more_behind_it_is_none)
+{
+	const char body[] = "SELECT $1\0\0\2\0\0\0\x17\0\0\0\x14\0\0";
+	const size_t whole = 20;
+
+	for (size_t size = 0; size < sizeof(body); size++) {
+		uint8_t *exact = malloc(size + 1);
+
+		memcpy(exact + 1, body, size);
+		ck_assert_msg(
+		    statement_body_is_valid(exact + 1, size) == (size == whole),
+		    "%zu bytes", size);
+		free(exact);
+	}
+}
+END_TEST
+
 START_TEST(a_body_has_as_many_types_as_postgresql_takes)
 {
 	static uint8_t body[3 + 4 * 65535];
@@ -430,6 +447,7 @@ main(void)
 
 	tcase_add_loop_test(body, a_body_is_a_text_and_exactly_its_types, 0,
 	    (int)(sizeof(bodies) / sizeof(*bodies)));
+	tcase_add_test(body, a_body_cut_short_or_with_more_behind_it_is_none);
 	tcase_add_test(body, a_body_has_as_many_types_as_postgresql_takes);
 	tcase_add_test(interning, the_same_text_is_one_statement_with_one_name);
 	tcase_add_test(
