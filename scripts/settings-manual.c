@@ -1,7 +1,8 @@
 /*
- * settings-manual.c - prints a text made from the table of settings.
+ * settings-manual.c - prints a text made from a table of settings.
  *
- * Usage: settings-manual sample | reference. See scripts/gen-config-docs.
+ * Usage: settings-manual sample | reference | session. See
+ * scripts/gen-config-docs.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 
 #include "conf/manual.h"
 #include "core/buf.h"
+#include "server/guc.h"
 
 int
 main(int argc, char **argv)
@@ -19,9 +21,11 @@ main(int argc, char **argv)
 		manual_print_sample(&out);
 	} else if (argc == 2 && strcmp(argv[1], "reference") == 0) {
 		manual_print_reference(&out);
+	} else if (argc == 2 && strcmp(argv[1], "session") == 0) {
+		guc_print_reference(&out);
 	} else {
-		(void)fprintf(
-		    stderr, "usage: %s sample | reference\n", argv[0]);
+		(void)fprintf(stderr,
+		    "usage: %s sample | reference | session\n", argv[0]);
 		return EXIT_FAILURE;
 	}
 	if (fputs(buf_text(&out), stdout) < 0 || fflush(stdout) != 0) {

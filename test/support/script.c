@@ -114,7 +114,7 @@ put_answer(struct buf *out, char type, const char *text)
 	}
 }
 
-/* Messages of WORDS, "X X:text ...", with '_' for blanks. */
+/* Messages of WORDS, "X X:text ...", with '_' for blanks, '~' for '_'. */
 static void
 put_words(struct buf *out, const char *words, bool is_request)
 {
@@ -125,7 +125,7 @@ put_words(struct buf *out, const char *words, bool is_request)
 		char *text = word[1] == ':' ? word + 2 : word + 1;
 
 		for (char *c = text; *c != '\0'; c++) {
-			*c = *c == '_' ? ' ' : *c;
+			*c = *c == '_' ? ' ' : *c == '~' ? '_' : *c;
 		}
 		if (is_request) {
 			put_request(out, word[0], text);

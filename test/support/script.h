@@ -5,7 +5,7 @@
  *   >1 >2   the client sends     =1 =2   the client must have received
  *   >s      the server sends     =s      the server must have received
  * and WHAT messages by their type letter, some with a text behind a colon
- * ('_' stands for a blank). The letters for servers are bound to peers by
+ * ('_' stands for a blank, '~' for '_'). The letters for servers are bound to peers by
  * stage_bind(); 's' is the first one.
  */
 #ifndef SUPPORT_SCRIPT_H

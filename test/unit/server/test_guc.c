@@ -4,6 +4,9 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "conf/file.h"
+#include "core/buf.h"
+#include "core/error.h"
 #include "server/guc.h"
 
 START_TEST(the_table_is_in_order_for_its_search)
@@ -66,6 +69,24 @@ START_TEST(what_decides_what_is_seen_or_meant_waits)
 }
 END_TEST
 
+START_TEST(the_manual_is_made_from_the_table)
+{
+	struct file_text text = {0};
+	struct buf made = {0};
+	struct error err;
+
+	ck_assert_int_eq(
+	    file_read(SAMPLE_DIR "/doc/session.md", 1 << 20, &text, &err), 0);
+	buf_append_str(&made, "-->\n");
+	guc_print_reference(&made);
+	buf_append_str(&made, "<!-- end");
+	ck_assert_msg(strstr(text.bytes, buf_text(&made)) != NULL,
+	    "doc/session.md is stale: run scripts/gen-config-docs BUILD-DIR");
+	buf_fini(&made);
+	file_text_fini(&text);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -76,6 +97,7 @@ main(void)
 	tcase_add_test(table, every_row_is_found_and_gives_a_reason);
 	tcase_add_test(table, what_is_not_known_waits_and_matters);
 	tcase_add_test(table, what_decides_what_is_seen_or_meant_waits);
+	tcase_add_test(table, the_manual_is_made_from_the_table);
 	suite_add_tcase(suite, table);
 	return unit_run(suite);
 }
