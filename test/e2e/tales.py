@@ -20,6 +20,16 @@ TALES = {
         {"a": {}}, [
             ("a", "parse('commit and chain') + bind() + sync()"),
             ("a", "describe('S') + sync()")]),
+    "a parameter that is null resets": Tale(
+        {"a": {"options": "-c work_mem=6MB"}}, [
+            ("a", "parse('select set_config(\\'work_mem\\', $1, false)', 's')"
+                  " + bind([None], 's') + execute() + sync()"),
+            ("a", "query('show work_mem')")]),
+    "a parameter that is null resets for a transaction": Tale(
+        {"a": {"options": "-c work_mem=6MB"}}, [
+            ("a", "parse('select set_config(\\'work_mem\\', $1, true)', 's')"
+                  " + bind([None], 's') + execute() + sync()"),
+            ("a", "query('show work_mem')")]),
 }
 
 # What is known to go wrong still.
@@ -27,6 +37,9 @@ NOT_YET = {
     "reset all forgets what the client came with": "RESET is the server's",
     "discard all forgets what the client came with": "RESET is the server's",
     "default is the server's encoding": "RESET is the server's",
+    "a parameter that is null resets": "RESET is the server's",
+    "a parameter that is null resets for a transaction":
+        "RESET is the server's",
     "an unnamed statement bound is an unnamed statement lost":
         "only one that was never bound pins",
 }

@@ -20,7 +20,8 @@ SHORTEN_SECONDS = 30
 # Not as without pgweir so far: RESET goes to the server's values, an unnamed
 # statement is not kept once it was bound.
 LATER = () if MULTIPLEXED else ("reset", "default'", "default\"", "to default",
-                                "discard all", "describe('S')", ", '')")
+                                "discard all", "describe('S')", ", '')",
+                                "None")
 
 
 def differs(stage, tale, nodes):
