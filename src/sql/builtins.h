@@ -13,6 +13,7 @@ enum builtin_class {
 	BUILTIN_SESSION, /* leaves something in its session */
 	BUILTIN_LOCK,    /* session advisory lock */
 	BUILTIN_CONFIG,  /* set_config() */
+	BUILTIN_SETTING, /* current_setting() */
 	BUILTIN_SQL      /* runs SQL text, so it may do anything */
 };
 

@@ -253,6 +253,7 @@ static uint32_t effects_of_class(enum builtin_class class)
 	case BUILTIN_READ:
 	case BUILTIN_NODE:
 	case BUILTIN_WRITE:
+	case BUILTIN_SETTING:
 		return EFFECT_NONE;
 	case BUILTIN_SESSION:
 		return EFFECT_SESSION_FUNCTION;

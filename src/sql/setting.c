@@ -74,6 +74,20 @@ setting_is_value(const char *name, size_t length)
 }
 
 bool
+setting_is_clients(const char *name, size_t length)
+{
+	char lower[64];
+
+	if (length > sizeof(lower)) {
+		return false;
+	}
+	for (size_t i = 0; i < length; i++) {
+		lower[i] = char_lower(name[i]);
+	}
+	return builtin_is_session_setting(lower, length);
+}
+
+bool
 setting_is_list_of_names(const char *name, size_t length)
 {
 	static const char *const known[] = {"local_preload_libraries",

@@ -22,6 +22,10 @@ bool setting_is_transactional(const char *name, size_t length);
  * state of a generator. */
 bool setting_is_value(const char *name, size_t length);
 
+/* Whether every node a client's settings are applied to answers alike when
+ * asked for NAME, which is one of PostgreSQL's own. */
+bool setting_is_clients(const char *name, size_t length);
+
 /* Settings that are lists of names, whose words PostgreSQL quotes where they
  * would not be names without. */
 bool setting_is_list_of_names(const char *name, size_t length);

@@ -28,6 +28,7 @@ static const struct {
     {WORD("array"), NAME_ARRAY},
     {WORD("as"), NAME_AS},
     {WORD("copy"), NAME_COPY},
+    {WORD("current_setting"), NAME_CONFIG},
     {WORD("default"), NAME_LITERAL},
     {WORD("explain"), NAME_EXPLAIN},
     {WORD("false"), NAME_LITERAL},
@@ -47,7 +48,7 @@ static const struct {
     {WORD("regtype"), NAME_REG},
     {WORD("select"), NAME_SELECT},
     {WORD("set"), NAME_SET},
-    {WORD("set_config"), NAME_SET_CONFIG},
+    {WORD("set_config"), NAME_CONFIG},
     {WORD("table"), NAME_SELECT},
     {WORD("true"), NAME_LITERAL},
     {WORD("uescape"), NAME_UESCAPE},
@@ -64,21 +65,21 @@ static const struct {
 	uint8_t first;
 } words_by_letter[26] = {
     ['a' - 'a'] = {LENGTH(2) | LENGTH(5), 0},
-    ['c' - 'a'] = {LENGTH(4), 2},
-    ['d' - 'a'] = {LENGTH(7), 3},
-    ['e' - 'a'] = {LENGTH(7), 4},
-    ['f' - 'a'] = {LENGTH(5), 5},
-    ['i' - 'a'] = {LENGTH(2), 6},
-    ['n' - 'a'] = {LENGTH(4), 7},
-    ['p' - 'a'] = {LENGTH(10), 8},
+    ['c' - 'a'] = {LENGTH(4) | LENGTH(15), 2},
+    ['d' - 'a'] = {LENGTH(7), 4},
+    ['e' - 'a'] = {LENGTH(7), 5},
+    ['f' - 'a'] = {LENGTH(5), 6},
+    ['i' - 'a'] = {LENGTH(2), 7},
+    ['n' - 'a'] = {LENGTH(4), 8},
+    ['p' - 'a'] = {LENGTH(10), 9},
     ['r' - 'a'] = {LENGTH(7) | LENGTH(8) | LENGTH(9) | LENGTH(11) | LENGTH(12) |
             LENGTH(13),
-        9},
-    ['s' - 'a'] = {LENGTH(3) | LENGTH(6) | LENGTH(10), 20},
-    ['t' - 'a'] = {LENGTH(4) | LENGTH(5), 23},
-    ['u' - 'a'] = {LENGTH(7), 25},
-    ['v' - 'a'] = {LENGTH(6), 26},
-    ['w' - 'a'] = {LENGTH(4), 27},
+        10},
+    ['s' - 'a'] = {LENGTH(3) | LENGTH(6) | LENGTH(10), 21},
+    ['t' - 'a'] = {LENGTH(4) | LENGTH(5), 24},
+    ['u' - 'a'] = {LENGTH(7), 26},
+    ['v' - 'a'] = {LENGTH(6), 27},
+    ['w' - 'a'] = {LENGTH(4), 28},
 };
 
 /* WORD is in lower case. */
@@ -88,7 +89,7 @@ name_of_word(const char *word, size_t length)
 	const size_t count = sizeof(word_names) / sizeof(word_names[0]);
 	const size_t letter = (size_t)((uint8_t)*word - 'a');
 
-	if (length > 13 || letter >= 26 ||
+	if (length > 15 || letter >= 26 ||
 	    !(words_by_letter[letter].lengths >> length & 1)) {
 		return NAME_WORD;
 	}
@@ -118,7 +119,7 @@ name_of_quoted(const struct token *token)
 		name = name_of_word(token->start + 1, token->length - 2);
 	}
 	return name == NAME_PG_CATALOG || name == NAME_REG ||
-	        name == NAME_SET_CONFIG
+	        name == NAME_CONFIG
 	    ? name
 	    : NAME_WORD;
 }
@@ -284,7 +285,7 @@ keep_bracket(struct scanner *s)
 	if (s->keep_depth > 0) {
 		return;
 	}
-	if (before == NAME_SET_CONFIG || before == NAME_UNICODE ||
+	if (before == NAME_CONFIG || before == NAME_UNICODE ||
 	    (s->keep == KEEP_OPTIONS && s->position == 1)) {
 		s->keep_depth = s->depth;
 	} else if (s->keep == KEEP_COPY && s->position == 1) {

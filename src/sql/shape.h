@@ -40,9 +40,9 @@ struct shape {
  *   unquoted words are lower-cased (ASCII only);
  * - constant elements of IN, ARRAY and VALUES lists are reduced to one, and so
  *   are VALUES rows that look alike;
- * - kept as they are: what is inside the brackets of set_config(), values of
- *   SET, options of EXPLAIN and COPY, strings cast to regclass and its kin, the
- *   string behind UESCAPE.
+ * - kept as they are: what is inside the brackets of set_config() and
+ *   current_setting(), values of SET, options of EXPLAIN and COPY, strings cast
+ * to regclass and its kin, the string behind UESCAPE.
  *
  * STD_STRINGS is the session's standard_conforming_strings. Time is linear;
  * OUT grows to at most 2 * LENGTH + 64 bytes and allocates nothing once it has

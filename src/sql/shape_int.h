@@ -28,8 +28,8 @@ enum token_name {
 	NAME_VALUES,
 	NAME_LITERAL, /* null, true, false, default */
 	NAME_PG_CATALOG,
-	NAME_REG, /* regclass and its kin */
-	NAME_SET_CONFIG,
+	NAME_REG,    /* regclass and its kin */
+	NAME_CONFIG, /* set_config, current_setting */
 	NAME_UESCAPE,
 	NAME_SET,
 	NAME_EXPLAIN,

@@ -179,17 +179,9 @@ static void
 judge_show(struct verdict *verdict, const struct tree_node *node)
 {
 	const struct tree_text name = tree_string(node, "name");
-	char lower[64];
 
-	if (name.length < sizeof(lower)) {
-		for (size_t i = 0; i < name.length; i++) {
-			const char c = name.bytes[i];
-
-			lower[i] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-		}
-		if (builtin_is_session_setting(lower, name.length)) {
-			return;
-		}
+	if (setting_is_clients(name.bytes, name.length)) {
+		return;
 	}
 	judge_not_read(verdict, "setting of a node");
 	verdict->needs_primary = true;
