@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/mem.h"
+#include "sql/lexer.h"
 #include "sql/session_ops_int.h"
 #include "sql/setting.h"
 
@@ -44,6 +45,26 @@ session_ops_release(struct session_ops **opsp)
 	if (--ops->references == 0) {
 		free(ops);
 	}
+}
+
+bool
+sql_names_temporary(const void *bytes, size_t length)
+{
+	static const char word[] = "pg_temp";
+	const size_t size = sizeof(word) - 1;
+	const char *p = bytes;
+
+	for (size_t i = 0; i + size <= length; i++) {
+		size_t k = 0;
+
+		while (k < size && char_lower(p[i + k]) == word[k]) {
+			k++;
+		}
+		if (k == size) {
+			return true;
+		}
+	}
+	return false;
 }
 
 void

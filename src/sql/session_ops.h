@@ -32,7 +32,8 @@ struct session_op {
 	uint16_t statement; /* of the text, from 0, empty ones not counted */
 	uint16_t parameter; /* the value is this one, if its type was declared
 	                       text, varchar or not at all; NULL resets. 0: it
-	                       is .value. Nobody has looked for pg_temp in it */
+	                       is .value. What is in it has effects of its own,
+	                       see sql_names_temporary() */
 	bool is_local;      /* SET LOCAL, set_config(..., true) */
 	bool is_function;   /* done by set_config(), not by SET or RESET */
 	bool is_chain;      /* COMMIT or ROLLBACK AND CHAIN */
@@ -53,6 +54,10 @@ struct session_ops *session_ops_ref(struct session_ops *ops);
 
 /* Gives *OPS back and sets it to NULL. NULL is accepted. */
 void session_ops_release(struct session_ops **ops);
+
+/* Whether pg_temp, in any case, is anywhere in BYTES: as a search_path that may
+ * lead to temporary objects, and pins. */
+bool sql_names_temporary(const void *bytes, size_t length);
 
 /*
  * Where in TEXT its statement number INDEX (as in session_op.statement) lies,

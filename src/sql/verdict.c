@@ -67,26 +67,6 @@ beyond_bounds(const struct shape *shape, size_t length,
 	return NULL;
 }
 
-/* Whether WORD, in lower case, is anywhere in BYTES, in any case. */
-static bool
-contains_word(const uint8_t *bytes, size_t size, const char *word)
-{
-	const size_t length = strlen(word);
-
-	for (size_t i = 0; i + length <= size; i++) {
-		size_t k = 0;
-
-		while (
-		    k < length && (bytes[i + k] | 0x20) == (word[k] | 0x20)) {
-			k++;
-		}
-		if (k == length) {
-			return true;
-		}
-	}
-	return false;
-}
-
 /* The statement within STMT, a RawStmt; false when it has none. */
 static bool
 raw_statement(const struct tree_node *raw, struct tree_node *stmt)
@@ -180,7 +160,7 @@ judge_tree(struct verdict *verdict, const PgQueryProtobuf *packed,
 	}
 	verdict->has_transaction_control = has_control;
 	verdict->followed &= verdict->effects;
-	if (contains_word(root.bytes, root.length, "pg_temp")) {
+	if (sql_names_temporary(root.bytes, root.length)) {
 		judge_not_read(verdict, "temporary object");
 		verdict->effects |= EFFECT_TEMPORARY;
 	}
@@ -234,7 +214,7 @@ verdict_recognise(struct verdict *verdict, const struct shape *shape,
 	struct ops_builder builder = {0};
 	const bool ok = beyond_bounds(shape, length, bounds) == NULL &&
 	    recognise_text(verdict, &builder, text) &&
-	    !contains_word((const uint8_t *)text, length, "pg_temp");
+	    !sql_names_temporary(text, length);
 
 	if (ok) {
 		verdict->ops = ops_build(&builder, 1);

@@ -106,6 +106,34 @@ check_recognised(const struct shape *shape, struct buf *text)
 	buf_fini(&got);
 }
 
+/* The shape does to its session what TEXT does, statement for statement. */
+static void
+check_same_ops(const struct shape *shape, struct buf *masked, const char *text)
+{
+	struct verdict plain, kept;
+	struct buf want = {0}, got = {0};
+	size_t start, end;
+
+	if (!verdict_parse(
+	        &kept, shape, buf_text(masked), &verdict_bounds_default)) {
+		return;
+	}
+	if (verdict_parse(&plain, shape, text, &verdict_bounds_default)) {
+		ops_to_text(&want, plain.ops);
+		ops_to_text(&got, kept.ops);
+		assert(strcmp(buf_text(&want), buf_text(&got)) == 0);
+		assert(plain.followed == kept.followed);
+		if (plain.ops != NULL) {
+			assert(!sql_statement_range(text, strlen(text), true,
+			    plain.ops->statements, &start, &end));
+		}
+		session_ops_release(&plain.ops);
+	}
+	session_ops_release(&kept.ops);
+	buf_fini(&want);
+	buf_fini(&got);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -135,6 +163,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	check_verdict(&shape, &out, effects);
 	check_recognised(&shape, &out);
+	if (std_strings) {
+		check_same_ops(&shape, &out, text);
+	}
 	if (std_strings && !(shape.flags & SHAPE_HAS_NUL) &&
 	    !lexer_agrees(text, &could_scan, message, sizeof(message))) {
 		(void)fprintf(stderr, "%s\n", message);

@@ -278,6 +278,16 @@ START_TEST(session_ops_are_shared_by_counting)
 }
 END_TEST
 
+START_TEST(session_tells_the_temporary_schema_in_a_value)
+{
+	ck_assert(sql_names_temporary("pg_temp", 7));
+	ck_assert(sql_names_temporary("a, \"PG_Temp_3\"", 15));
+	ck_assert(!sql_names_temporary("pg_temp", 6));
+	ck_assert(!sql_names_temporary("pg\x7ftemp, pg_tem", 15));
+	ck_assert(!sql_names_temporary("", 0));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -290,6 +300,7 @@ main(void)
 	tcase_add_loop_test(
 	    table, session_ops_are_as_the_table_says, 0, ROW_COUNT);
 	tcase_add_test(table, session_ops_are_shared_by_counting);
+	tcase_add_test(table, session_tells_the_temporary_schema_in_a_value);
 	tcase_add_loop_test(
 	    places, session_statements_are_found_in_their_text, 0, range_count);
 	tcase_add_test(places, session_statements_depend_on_the_string_setting);
