@@ -180,6 +180,9 @@ effects_of_second(enum word_id first, enum word_id second)
 static uint32_t
 effects_of_third(const struct effect_scan *scan, enum word_id third)
 {
+	if (scan->first == WORD_SET && third == WORD_TO) {
+		return EFFECT_SET; /* the second word is the setting */
+	}
 	if (scan->first != WORD_SET || scan->second != WORD_LOCAL) {
 		return EFFECT_NONE;
 	}
@@ -385,6 +388,16 @@ qualify(struct effect_scan *scan)
 	}
 }
 
+/* Something else than a word follows: SET LOCAL.x and SET LOCAL = y do not set
+ * for one transaction, LOCAL is the setting. */
+static void
+judge_no_word(struct effect_scan *scan, uint32_t position)
+{
+	if (scan->first == WORD_SET && position == 2) {
+		scan->effects |= EFFECT_SET;
+	}
+}
+
 /* The held word is followed by NEXT: a point, a bracket, or anything. */
 static void
 judge_word(struct effect_scan *scan, char next)
@@ -408,6 +421,7 @@ judge_word(struct effect_scan *scan, char next)
 		judge_field(scan);
 	}
 	if (next == '.') {
+		judge_no_word(scan, scan->position + 1);
 		qualify(scan);
 		return;
 	}
@@ -501,6 +515,7 @@ effects_on_token(struct effect_scan *scan, enum effect_token token, char c)
 	if (scan->position == 0 && c != '(') {
 		scan->effects |= EFFECT_UNKNOWN; /* nothing begins so */
 	}
+	judge_no_word(scan, scan->position);
 	scan->position++;
 	scan->qualifier = QUALIFIER_NONE;
 	scan->is_into = false;
