@@ -11,6 +11,7 @@
 #include "sql/follow.h"
 
 #include <pg_query/pg_query.pb-c.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "sql/follow_int.h"
@@ -173,10 +174,10 @@ follow_characteristic(
 	    !tree_child(option, "arg", &arg) || !follow_is_constant(&arg)) {
 		return false;
 	}
-	memcpy(setting, "default_", 8);
-	memcpy(setting + 8, name.bytes, name.length);
+	(void)snprintf(setting, sizeof(setting), "default_%.*s",
+	    (int)name.length, name.bytes);
 	ops_add(builder, SESSION_SET)->is_local = is_local;
-	ops_put_name(builder, setting, 8 + name.length);
+	ops_put_name(builder, setting, strlen(setting));
 	out = ops_begin_value(builder);
 	if (follow_string(&arg, &text)) {
 		buf_append(out, text.bytes, text.length);
