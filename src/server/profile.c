@@ -366,6 +366,18 @@ put_name(struct buf *out, const char *name)
 	buf_append_char(out, '"');
 }
 
+/* A DateStyle may leave a half of it as it was. */
+static bool
+must_reset(
+    const struct profile *from, const struct profile *to, const char *name)
+{
+	const char *value = profile_get(to, name);
+
+	return value == NULL ||
+	    (strcmp(name, "datestyle") == 0 &&
+	        !str_equal(profile_get(from, name), value));
+}
+
 static void
 put_resets(
     const struct profile *from, const struct profile *to, struct buf *out)
@@ -373,7 +385,7 @@ put_resets(
 	for (size_t i = 0; i < from->settings.count; i++) {
 		const char *name = from->settings.items[i].name;
 
-		if (!is_identity(name) && profile_get(to, name) == NULL) {
+		if (!is_identity(name) && must_reset(from, to, name)) {
 			buf_append_str(out, "RESET ");
 			put_name(out, name);
 			buf_append_str(out, "; ");
@@ -384,8 +396,8 @@ put_resets(
 /* Appends the call that sets NAME as in TO, if it has it; *BEFORE stands in
  * front of it. */
 static void
-put_value(const struct profile *to, const char *name, const char **before,
-    struct buf *out)
+put_value(const struct profile *to, const char *name, bool is_local,
+    const char **before, struct buf *out)
 {
 	const char *value = profile_get(to, name);
 
@@ -396,8 +408,30 @@ put_value(const struct profile *to, const char *name, const char **before,
 	put_literal(out, name);
 	buf_append_str(out, ", ");
 	put_literal(out, value);
-	buf_append_str(out, ", false)");
+	buf_append_str(out, is_local ? ", true)" : ", false)");
 	*before = ", ";
+}
+
+bool
+profile_put_values(const struct profile *profile, const char *name,
+    bool is_local, struct buf *out)
+{
+	const char *before = "SELECT ";
+
+	if (name != NULL) {
+		put_value(profile, name, is_local, &before, out);
+	}
+	if (name != NULL && strcmp(name, "session_authorization") == 0) {
+		put_value(profile, "role", is_local, &before, out);
+	}
+	for (size_t i = 0; name == NULL && i < profile->settings.count; i++) {
+		const struct param *item = &profile->settings.items[i];
+
+		if (!is_identity(item->name)) {
+			put_value(profile, item->name, is_local, &before, out);
+		}
+	}
+	return before[0] == ',';
 }
 
 void
@@ -431,12 +465,12 @@ profile_put_switch(
 		    (from == NULL ||
 		        !str_equal(
 		            profile_get(from, item->name), item->value))) {
-			put_value(to, item->name, &before, out);
+			put_value(to, item->name, false, &before, out);
 		}
 	}
 	is_new = from == NULL || !has_identity(from);
 	if (is_new || difference.leaves_identity) {
-		put_value(to, "session_authorization", &before, out);
-		put_value(to, "role", &before, out);
+		put_value(to, "session_authorization", false, &before, out);
+		put_value(to, "role", false, &before, out);
 	}
 }

@@ -74,6 +74,14 @@ enum profile_switch profile_compare(
     const struct profile *from, const struct profile *to);
 
 /*
+ * Appends to OUT the SELECT that sets NAME as in PROFILE (session_authorization
+ * with the role behind it), or with NULL everything but those two. IS_LOCAL:
+ * for the transaction. False when there is nothing to set.
+ */
+bool profile_put_values(const struct profile *profile, const char *name,
+    bool is_local, struct buf *out);
+
+/*
  * Appends to OUT the SQL that turns a session under FROM into one under TO;
  * nothing if there is nothing to do. FROM NULL: a session as it logged in.
  * The text is plain ASCII and means the same under every client_encoding and

@@ -146,6 +146,9 @@ static const struct {
     {"the same role, and what nobody knows", {"role", "a", "b.c", "1", NULL},
         false, {"role", "a", NULL},
         LEAVE "RESET \"b\".\"c\"; SELECT " SET("role", "a")},
+    {"a date style, which may be a half of one", {"datestyle", "sql", NULL},
+        false, {"datestyle", "dmy", NULL},
+        "RESET \"datestyle\"; SELECT " SET("datestyle", "dmy")},
     {"out of a serializable transaction",
         {"default_transaction_isolation", "serializable", NULL}, false, {NULL},
         "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; RESET "
