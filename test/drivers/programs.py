@@ -133,6 +133,42 @@ class PostgresJsProgram(NodeProgram):
     long_only = True
 
 
+class GoProgram(Program):
+    long_only = True
+    build_seconds = 300
+
+    def is_there(self):
+        return shutil.which("go") and os.path.isdir(
+            os.path.join(GO_PATH, "src/github.com/lib/pq"))
+
+    def build(self, folder):
+        target = os.path.join(folder, self.name)
+        subprocess.run(
+            ["go", "build", "-o", target, self.source], cwd="/", check=True,
+            timeout=self.build_seconds,
+            env=environment(GO111MODULE="off", GOPATH=GO_PATH, GOFLAGS="",
+                            GOCACHE=os.path.join(folder, "go-cache"),
+                            CGO_ENABLED="0"))
+        return [target]
+
+
+class JavaProgram(Program):
+    long_only = True
+    build_seconds = 120
+
+    def is_there(self):
+        return shutil.which("javac") and os.path.exists(JDBC_JAR)
+
+    def build(self, folder):
+        subprocess.run(["javac", "-encoding", "UTF-8", "-nowarn", "-cp",
+                        JDBC_JAR, "-d", folder, self.source], cwd="/",
+                       check=True, timeout=self.build_seconds,
+                       env=environment())
+        main = os.path.splitext(os.path.basename(self.source))[0]
+        return ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+                "-cp", f"{JDBC_JAR}:{folder}", main]
+
+
 def _numbered(pattern, first=0, count=4):
     return [pattern.format(number) for number in range(first, first + count)]
 
@@ -147,6 +183,8 @@ PROGRAMS = [
     SqlalchemyProgram("sqlalchemy", "sqlalchemy/sqlalchemy_day.py",
                       _numbered("__asyncpg_stmt_{}__", 1),
                       "python3-sqlalchemy, -psycopg2 or -asyncpg"),
+    DjangoProgram("django", "django/django_day.py", ["by_hand"],
+                  "python3-django or python3-psycopg2"),
     PerlProgram("dbd_pg", "dbd_pg/dbd_pg_day.pl", ["by_hand"],
                 "libdbd-pg-perl"),
     PhpProgram("pdo", "pdo/pdo_day.php",
@@ -155,6 +193,10 @@ PROGRAMS = [
                 ["by-id", "sum", "moment"], "node-pg"),
     PostgresJsProgram("postgres_js", "postgres_js/postgres_js_day.js",
                       ["by_hand"], "postgres (npm)"),
+    GoProgram("lib_pq", "lib_pq/lib_pq_day.go", _numbered("{}", 1),
+              "golang-go or golang-github-lib-pq-dev"),
+    JavaProgram("jdbc", "jdbc/JdbcDay.java", _numbered("S_{}", 1),
+                "a JDK or libpostgresql-jdbc-java"),
 ]
 
 
@@ -182,7 +224,8 @@ def run_program(program, command, part, target, seconds):
                       **program.variables())
     with subprocess.Popen([*command, part], cwd="/", env=env,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=True,
+                          stderr=subprocess.PIPE, encoding="utf-8",
+                          errors="backslashreplace",
                           start_new_session=True) as proc:
         try:
             out, err = proc.communicate(timeout=seconds)

@@ -1,0 +1,1 @@
+"""library - the application that the Django program uses."""

@@ -1,0 +1,94 @@
+"""pgbench in each of its protocols: eight clients on two servers per node, beside
+a neighbour that has its own statements under pgbench's names. That the accounts
+add up is asked from PostgreSQL itself."""
+import re
+
+import pytest
+
+from cluster import program
+from neighbour import neighbours
+from procs import run
+from test_programs import NEIGHBOURS, NOT_YET, POOL_SIZE
+
+CLIENTS = 8
+TRANSACTIONS = 40
+# As pgbench names what it prepares: script and command.
+NAMES = [f"P0_{command}" for command in range(1, 8)]
+
+BALANCES = """select (select sum(abalance) from pgbench_accounts),
+  (select sum(bbalance) from pgbench_branches),
+  (select sum(tbalance) from pgbench_tellers),
+  coalesce((select sum(delta) from pgbench_history), 0),
+  (select count(*) from pgbench_history)"""
+
+
+@pytest.fixture(scope="module")
+def tables(stage, cluster):
+    stage.reset()
+    run([program("pgbench"), "-i", "-q", "-s", "1", "-h",
+         cluster.primary.host, "-p", str(cluster.primary.port), "-U", "app",
+         "app"])
+    cluster.catch_up()
+
+
+@pytest.fixture
+def balances(cluster, tables):
+    def ask():
+        with cluster.primary.connect(user="app") as conn:
+            return conn.execute(BALANCES).fetchone()
+
+    return ask
+
+
+@pytest.fixture
+def proxy(start_proxy):
+    started = start_proxy(default_pool_size=POOL_SIZE, query_wait_timeout=3)
+    yield started
+    started.end()
+
+
+def bench(proxy, mode, script, clients):
+    return run([program("pgbench"), "-n", "-M", mode, "-b", script,
+                "-c", str(clients), "-j", "2", "-t", str(TRANSACTIONS),
+                "-h", proxy.host, "-p", str(proxy.port), "-U", "app", "app"],
+               check=False)
+
+
+def assert_all_done(done, clients):
+    total = clients * TRANSACTIONS
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert f"actually processed: {total}/{total}" in done.stdout
+    failed = re.search(r"number of failed transactions: (\d+)", done.stdout)
+    assert failed is None or failed[1] == "0"
+
+
+def changed(before, after):
+    return [new - old for old, new in zip(before, after)]
+
+
+# A client that prepares keeps its server so far, so one of them is the most.
+MODES = [
+    pytest.param("simple", CLIENTS, id="simple"),
+    pytest.param("extended", CLIENTS, id="extended"),
+    pytest.param("prepared", 1, id="prepared, one client"),
+    pytest.param("prepared", CLIENTS, id="prepared",
+                 marks=pytest.mark.xfail(strict=True, reason=NOT_YET))]
+
+
+@pytest.mark.parametrize("mode, clients", MODES)
+@pytest.mark.parametrize("script",
+                         ["tpcb-like", "simple-update", "select-only"])
+def test_pgbench_runs_clean_and_the_accounts_add_up(
+        proxy, balances, mode, clients, script):
+    before = balances()
+    with neighbours(proxy, NEIGHBOURS, NAMES) as problems:
+        done = bench(proxy, mode, script, clients)
+    assert problems == []
+    assert_all_done(done, clients)
+    accounts, branches, tellers, deltas, count = changed(before, balances())
+    assert accounts == deltas
+    assert count == (0 if script == "select-only" else clients * TRANSACTIONS)
+    if script == "tpcb-like":
+        assert branches == tellers == deltas
+    else:
+        assert branches == tellers == 0
