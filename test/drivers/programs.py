@@ -177,7 +177,7 @@ PROGRAMS = [
     Psycopg3Program("psycopg3", "psycopg3/psycopg3_day.py",
                     _numbered("_pg3_{}"), "python3-psycopg"),
     PythonProgram("psycopg2", "psycopg2/psycopg2_day.py",
-                  ["by_hand", "other"], "python3-psycopg2"),
+                  ["by_hand"], "python3-psycopg2"),
     PythonProgram("asyncpg", "asyncpg/asyncpg_day.py",
                   _numbered("__asyncpg_stmt_{}__", 1), "python3-asyncpg"),
     SqlalchemyProgram("sqlalchemy", "sqlalchemy/sqlalchemy_day.py",

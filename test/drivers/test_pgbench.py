@@ -12,8 +12,8 @@ from test_programs import NEIGHBOURS, NOT_YET, POOL_SIZE
 
 CLIENTS = 8
 TRANSACTIONS = 40
-# As pgbench names what it prepares: script and command.
-NAMES = [f"P0_{command}" for command in range(1, 8)]
+# As pgbench names what it prepares, by command.
+NAMES = [f"P_{command}" for command in range(7)]
 
 BALANCES = """select (select sum(abalance) from pgbench_accounts),
   (select sum(bbalance) from pgbench_branches),

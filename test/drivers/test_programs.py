@@ -2,6 +2,8 @@
 transaction mode with two servers per node and a neighbour in the same pool, as
 it has on a direct connection.
 """
+import re
+
 import pytest
 
 from neighbour import neighbours
@@ -44,8 +46,11 @@ class Runs:
     def _run_direct(self, part):
         self.stage.reset()
         node = self.stage.cluster.primary
-        return run_program(self.program, self.command, part,
-                           (node.host, node.port), SECONDS)
+        start = node.log_size()
+        report = run_program(self.program, self.command, part,
+                             (node.host, node.port), SECONDS)
+        report.log = node.log(start)
+        return report
 
     def _run_through(self, part):
         self.stage.reset()
@@ -159,6 +164,15 @@ def test_a_day_is_as_on_a_direct_connection(runs, scenario):
 @of_programs
 def test_neighbours_keep_their_own(runs):
     assert runs.through("day").problems == []
+
+
+@of_programs
+def test_neighbours_use_the_names_that_the_driver_gives(runs):
+    """Else they would not be in each other's way."""
+    log = runs.direct("day").log
+    missing = [name for name in runs.program.statements
+               if not re.search(rf"(execute|prepare) {name}\b", log)]
+    assert missing == []
 
 
 @of_programs

@@ -185,6 +185,12 @@ def _():
                     " where id = 1")
         say(cur.fetchall())
     say(rows("show search_path"))
+    with connection.cursor() as cur:
+        cur.execute("prepare by_hand (int) as select $1 * 3")
+        for i in range(4):
+            cur.execute("execute by_hand (%s)", [i])
+            say(cur.fetchall())
+        cur.execute("deallocate by_hand")
     connections.close_all()
     say(rows("show search_path"), rows("select current_user"))
     connections.close_all()

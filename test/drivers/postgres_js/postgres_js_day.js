@@ -60,6 +60,14 @@ scenario('prepared by itself', async () => {
   say(statement.types, statement.columns.map((column) => column.name));
 });
 
+scenario('prepared by hand', async () => {
+  const sql = connect();
+  await sql`prepare by_hand (int) as select $1 * 3 as v`.simple();
+  for (let i = 0; i < 4; i++) say(await sql.unsafe(`execute by_hand (${i})`));
+  await sql`deallocate by_hand`;
+  await refused('gone', () => sql`execute by_hand (1)`);
+});
+
 scenario('transactions', async () => {
   const sql = connect();
   await sql`create table tx (id int primary key, name text)`;
