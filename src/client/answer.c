@@ -14,6 +14,8 @@
 #include <string.h>
 
 #include "client/client_int.h"
+#include "client/prepare.h"
+#include "client/request.h"
 #include "core/buf.h"
 #include "core/error.h"
 #include "net/stream.h"
@@ -21,9 +23,13 @@
 #include "proto/frame.h"
 #include "server/pool_int.h"
 #include "server/server_int.h"
+#include "server/statement.h"
 
 /* A longer error message is passed on without a look. */
 #define LOOK_MAX (SCRATCH_BYTES - 1)
+
+/* So many times a batch is sent again because of a statement. */
+#define HEAL_ATTEMPTS 2
 
 /* More than this is not held: the answer begins, whatever comes of it. */
 #define HOLD_MAX (4 * HELD_MAX)
@@ -64,12 +70,36 @@ let_go(struct client *client)
 	return ok;
 }
 
+bool
+client_answer(struct client *client, const void *bytes, size_t size)
+{
+	struct replay *replay = &client->replay;
+
+	if (replay->is_holding && replay->answer.length + size <= HOLD_MAX) {
+		kept_append(
+		    client_blocks(client), &replay->answer, bytes, size);
+		return true;
+	}
+	return (!replay->is_holding || let_go(client)) &&
+	    client_write(client, bytes, size);
+}
+
+bool
+heal_forgo(struct client *client)
+{
+	assert(client->replay.heals);
+	if (client->replay.is_holding && !let_go(client)) {
+		return false;
+	}
+	replay_fini(client);
+	return true;
+}
+
 /* Sends what is due, unless it must be held; leaves out the next SKIPPED bytes.
  * False when the client was closed. */
 static bool
 flow_cut(struct client *client, struct flow *flow, size_t skipped)
 {
-	const struct replay *replay = &client->replay;
 	const uint8_t *bytes = flow->bytes + flow->start;
 	size_t size = flow->at - flow->start;
 
@@ -78,13 +108,7 @@ flow_cut(struct client *client, struct flow *flow, size_t skipped)
 	if (size == 0) {
 		return true;
 	}
-	if (replay->is_holding && replay->answer.length + size <= HOLD_MAX) {
-		kept_append(
-		    client_blocks(client), &client->replay.answer, bytes, size);
-		return true;
-	}
-	return (!replay->is_holding || let_go(client)) &&
-	    client_write(client, bytes, size);
+	return client_answer(client, bytes, size);
 }
 
 /* ---- refusals ------------------------------------------------------------ */
@@ -113,6 +137,17 @@ is_refusal(const struct error_fields *fields, bool *is_write, bool *is_loss)
 	return false;
 }
 
+/* The server says that a prepared statement is not what we believed: it has
+ * lost it, or its result has changed. */
+static bool
+is_wrong_belief(const struct error_fields *fields)
+{
+	return (strcmp(fields->sqlstate, "26000") == 0 &&
+	           strstr(fields->message, STATEMENT_PREFIX) != NULL) ||
+	    (strcmp(fields->sqlstate, "0A000") == 0 &&
+	        strcmp(fields->routine, "RevalidateCachedQuery") == 0);
+}
+
 /* An error from a replica, of which nothing has been passed on. True when the
  * request was routed again. */
 static bool
@@ -121,11 +156,18 @@ try_replay(struct client *client, struct flow *flow, const struct frame *frame)
 	const uint8_t *body = flow->bytes + flow->at + FRAME_HEADER_BYTES;
 	struct replay *replay = &client->replay;
 	struct error_fields fields;
-	bool is_write, is_loss;
+	bool is_write = false, is_loss = false, is_wrong;
 
 	if (error_fields_parse(body, frame->body_bytes, &fields) != 0 ||
-	    !is_refusal(&fields, &is_write, &is_loss) ||
 	    client->pass_left > 0) {
+		return false;
+	}
+	is_wrong = is_wrong_belief(&fields);
+	if (!is_wrong &&
+	    (replay->heals || !is_refusal(&fields, &is_write, &is_loss))) {
+		return false;
+	}
+	if (replay->heals && replay->attempts >= HEAL_ATTEMPTS) {
 		return false;
 	}
 	if (is_write && replay->has_shape) {
@@ -175,6 +217,39 @@ note_error(struct client *client, const uint8_t *body, size_t size)
 	}
 	client->told_fatal =
 	    client->told_fatal || error_fields_is_fatal(&fields);
+}
+
+/* What an error, which may be replayed, says of what we believed. */
+static void
+note_belief(
+    struct client *client, struct flow *flow, const uint8_t *body, size_t size)
+{
+	struct error_fields fields;
+
+	if (client->is_tracked &&
+	    error_fields_parse(body, size, &fields) == 0 &&
+	    is_wrong_belief(&fields)) {
+		prepared_doubt(&flow->server->prepared);
+	}
+}
+
+/* An error that names a statement by our name says the client's instead. */
+static bool
+put_renamed(struct client *client, struct flow *flow, const struct frame *frame,
+    const uint8_t *body, enum next *next)
+{
+	struct buf message = {0};
+
+	if (!client->is_tracked ||
+	    !prepare_rename_error(client, body, frame->body_bytes, &message)) {
+		return false;
+	}
+	*next = flow_cut(client, flow, frame_bytes(frame)) &&
+	        client_answer(client, buf_bytes(&message), message.length)
+	    ? NEXT_GO_ON
+	    : NEXT_STOP;
+	buf_fini(&message);
+	return true;
 }
 
 /* ---- messages ------------------------------------------------------------ */
@@ -261,6 +336,8 @@ end_batch(struct client *client, struct flow *flow)
 
 	if (client->replay.count > 0) {
 		replay_pop(client);
+	}
+	if (client->on_replica) {
 		counters->reads++;
 	} else if (client->wrote) {
 		counters->writes++;
@@ -281,6 +358,7 @@ take_whole(struct client *client, struct flow *flow, const struct frame *frame,
 {
 	const uint8_t *body = flow->bytes + flow->at + FRAME_HEADER_BYTES;
 	bool hidden = whose == ANSWERS_SWALLOW;
+	enum next next;
 
 	switch (frame->type) {
 	case MSG_PARAMETER_STATUS:
@@ -302,6 +380,7 @@ take_whole(struct client *client, struct flow *flow, const struct frame *frame,
 			client->begin_status = 0; /* it was to fail */
 			break;
 		}
+		note_belief(client, flow, body, frame->body_bytes);
 		if (client->replay.is_holding &&
 		    try_replay(client, flow, frame)) {
 			return NEXT_STOP;
@@ -310,6 +389,12 @@ take_whole(struct client *client, struct flow *flow, const struct frame *frame,
 			return own_refused(flow, frame, body);
 		}
 		note_error(client, body, frame->body_bytes);
+		if (is_answer_sure(client, frame->type) && !let_go(client)) {
+			return NEXT_STOP;
+		}
+		if (put_renamed(client, flow, frame, body, &next)) {
+			return next;
+		}
 		break;
 	default:
 		break;
@@ -365,7 +450,7 @@ put_invented(struct client *client, struct flow *flow)
 	}
 	if (answers_take_invented(answers, &out)) {
 		ok = flow_cut(client, flow, 0) &&
-		    client_write(client, buf_bytes(&out), out.length);
+		    client_answer(client, buf_bytes(&out), out.length);
 	}
 	buf_fini(&out);
 	return ok;
@@ -416,6 +501,9 @@ take_message(struct client *client, struct flow *flow)
 		return NEXT_STOP;
 	}
 	flow->is_switch_error = is_switch_error(flow, &frame);
+	if (frame.type == MSG_ERROR_RESPONSE && client->is_tracked) {
+		unnamed_on_error(client);
+	}
 	whose = answers_seen(&flow->server->answers, frame.type);
 	if (whose == ANSWERS_UNEXPECTED) {
 		return close_both(client, flow,

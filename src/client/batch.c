@@ -2,16 +2,17 @@
  * batch.c - what a client asks for in one go, and what that is.
  *
  * Unknown is never a read, and what is not known to be free of session effects
- * pins. The unnamed statement belongs to the client: whoever leaves one behind
- * keeps its server, and whoever uses one it has not left finds none.
+ * pins. A prepared statement is what its text is, when it is bound.
  */
 #include "client/batch.h"
 
 #include <string.h>
 
 #include "client/client_int.h"
+#include "client/prepare.h"
 #include "conf/config.h"
 #include "proto/frame.h"
+#include "server/statement.h"
 #include "sql/effects.h"
 
 /* A longer message is not waited for, but relayed as it comes, when its first
@@ -151,12 +152,18 @@ look_up(struct client *client, const char *text, size_t length,
 
 /* The effects that concern others. What a transaction leaves behind that has
  * not ended is gone with it: only the text's own word counts. */
-static const char *
-pin_reason(const struct verdict *verdict)
+const char *
+batch_pin_reason(const struct verdict *verdict)
 {
 	return verdict->effects == EFFECT_NONE
 	    ? NULL
 	    : sql_effect_name(verdict->effects);
+}
+
+bool
+batch_untracks(const struct verdict *verdict)
+{
+	return (verdict->effects & (EFFECT_PREPARE | EFFECT_DISCARD)) != 0;
 }
 
 const char *
@@ -165,8 +172,30 @@ batch_judge_text(struct client *client, const char *text, size_t length)
 	struct verdict verdict;
 
 	look_up(client, text, length, &verdict);
-	return pin_reason(&verdict);
+	client->untracks = client->untracks || batch_untracks(&verdict);
+	return batch_pin_reason(&verdict);
 }
+
+void
+batch_judge_statement(struct client *client, struct statement *statement)
+{
+	look_up(client, (const char *)statement->body, statement->text_length,
+	    &statement->verdict);
+	statement->has_shape = catalogue_last_shape(
+	    client->set->catalogue, &statement->shape, NULL);
+	statement->is_judged = true;
+}
+
+/* What a batch has named itself: more than so many and it is not for a
+ * replica. */
+#define DEFINED_MAX 4
+
+struct defined {
+	struct prepare_name name;
+	struct verdict verdict;
+	struct hash128 shape;
+	bool has_shape;
+};
 
 /* What is collected over the messages of a batch. */
 struct collected {
@@ -178,6 +207,9 @@ struct collected {
 	bool rest_reads;   /* all after the first */
 	bool is_odd;       /* something that is not for a replica */
 	bool own_unnamed;  /* an unnamed statement of this batch is there */
+	bool has_named;    /* a statement with a name is parsed or used */
+	unsigned defined_count;
+	struct defined *defined; /* DEFINED_MAX of them */
 };
 
 /*
@@ -198,15 +230,13 @@ begins_read_only(const struct client *client, const struct verdict *verdict)
 
 /* What is learnt of a batch is learnt of all its statements together. */
 static void
-collect_shape(
-    struct client *client, const struct collected *all, struct batch *batch)
+collect_shape(const struct collected *all, const struct hash128 *shape,
+    bool has_shape, struct batch *batch)
 {
-	struct hash128 shapes[2] = {batch->shape};
-	bool has_shape =
-	    catalogue_last_shape(client->set->catalogue, &shapes[1], NULL);
+	struct hash128 shapes[2] = {batch->shape, *shape};
 
 	if (all->texts == 0) {
-		batch->shape = shapes[1];
+		batch->shape = *shape;
 		batch->has_shape = has_shape;
 		return;
 	}
@@ -215,8 +245,9 @@ collect_shape(
 }
 
 static void
-collect_text(struct client *client, const struct verdict *verdict,
-    struct collected *all, struct batch *batch)
+collect_verdict(struct client *client, const struct verdict *verdict,
+    const struct hash128 *shape, bool has_shape, struct collected *all,
+    struct batch *batch)
 {
 	if (all->texts == 0) {
 		all->first_begins = begins_read_only(client, verdict);
@@ -226,7 +257,7 @@ collect_text(struct client *client, const struct verdict *verdict,
 	} else {
 		all->rest_reads = all->rest_reads && verdict->is_read;
 	}
-	collect_shape(client, all, batch);
+	collect_shape(all, shape, has_shape, batch);
 	batch->has_several = all->texts > 0 || verdict->kind == SQL_MULTI;
 	all->all_read = all->all_read && verdict->is_read;
 	batch->may_end = batch->may_end || verdict->kind == SQL_COMMIT ||
@@ -235,8 +266,44 @@ collect_text(struct client *client, const struct verdict *verdict,
 	    verdict->kind == SQL_MULTI;
 	all->texts++;
 	if (batch->pin == NULL) {
-		batch->pin = pin_reason(verdict);
+		batch->pin = batch_pin_reason(verdict);
 	}
+	batch->untracks = batch->untracks || batch_untracks(verdict);
+}
+
+/* As collect_verdict(), for the text just looked up. */
+static void
+collect_text(struct client *client, const struct verdict *verdict,
+    struct collected *all, struct batch *batch)
+{
+	struct hash128 shape = {0};
+	bool has_shape =
+	    catalogue_last_shape(client->set->catalogue, &shape, NULL);
+
+	collect_verdict(client, verdict, &shape, has_shape, all, batch);
+}
+
+/* A statement with a name: it counts when it is used. */
+static void
+collect_definition(struct client *client, const struct prepare_name *name,
+    const struct verdict *verdict, struct collected *all, struct batch *batch)
+{
+	struct defined *defined = &all->defined[all->defined_count];
+
+	all->has_named = true;
+	if (!client->is_tracked) {
+		batch->pin = "prepared statement";
+		return;
+	}
+	if (all->defined_count == DEFINED_MAX) {
+		all->is_odd = true;
+		return;
+	}
+	defined->name = *name;
+	defined->verdict = *verdict;
+	defined->has_shape =
+	    catalogue_last_shape(client->set->catalogue, &defined->shape, NULL);
+	all->defined_count++;
 }
 
 static void
@@ -244,6 +311,7 @@ collect_parse(struct client *client, const uint8_t *body, size_t size,
     struct collected *all, struct batch *batch)
 {
 	struct verdict verdict;
+	struct prepare_name name;
 	size_t length, name_length;
 	const char *text =
 	    batch_text(MSG_PARSE, body, size, &length, &name_length);
@@ -253,51 +321,102 @@ collect_parse(struct client *client, const uint8_t *body, size_t size,
 		return;
 	}
 	look_up(client, text, length, &verdict);
-	collect_text(client, &verdict, all, batch);
-	if (name_length > 0) {
-		batch->pin = "prepared statement";
+	if (prepare_find_name(MSG_PARSE, body, size, &name) &&
+	    name.length > 0) {
+		collect_definition(client, &name, &verdict, all, batch);
 		return;
 	}
+	collect_text(client, &verdict, all, batch);
 	all->own_unnamed = true;
 	batch->leaves_unnamed = true;
 }
 
-/* The statement a Bind, Describe or Close BODY names; NULL if none. */
-static const char *
-statement_of(uint8_t type, const uint8_t *body, size_t size)
+/* A definition of this batch, the latest by NAME. */
+static const struct defined *
+find_defined(const struct collected *all, const struct prepare_name *name)
 {
-	const uint8_t *name = body;
+	for (unsigned i = all->defined_count; i > 0; i--) {
+		const struct defined *defined = &all->defined[i - 1];
 
-	if (type == MSG_BIND) {
-		const uint8_t *stop = size == 0 ? NULL : memchr(body, 0, size);
-
-		if (stop == NULL) {
-			return NULL;
+		if (defined->name.length == name->length &&
+		    memcmp(defined->name.bytes, name->bytes, name->length) ==
+		        0) {
+			return defined;
 		}
-		name = stop + 1;
-	} else if (size < 2 || body[0] != 'S') {
-		return NULL;
-	} else {
-		name = body + 1;
 	}
-	if (memchr(name, 0, size - (size_t)(name - body)) == NULL) {
-		return NULL;
-	}
-	return (const char *)name;
+	return NULL;
 }
 
 static void
-collect_use(uint8_t type, const uint8_t *body, size_t size,
-    struct collected *all, struct batch *batch)
+collect_named_use(struct client *client, uint8_t type,
+    const struct prepare_name *name, struct collected *all, struct batch *batch)
 {
-	const char *name = statement_of(type, body, size);
+	const struct defined *defined = find_defined(all, name);
+	struct statement *statement;
 
-	if (name == NULL) {
+	all->has_named = true;
+	if (type == MSG_CLOSE) {
+		/* Whatever it is called afterwards is not looked for. */
+		all->is_odd = all->is_odd || all->defined_count > 0;
+		return;
+	}
+	if (defined != NULL) {
+		if (type == MSG_BIND) {
+			collect_verdict(client, &defined->verdict,
+			    &defined->shape, defined->has_shape, all, batch);
+		}
+		return;
+	}
+	if (!client->is_tracked ||
+	    prepare_look_up(client, name, &statement) != NAME_KNOWN) {
+		all->is_odd = true;
+		return;
+	}
+	batch->uses_prepared = true;
+	if (type == MSG_BIND) {
+		collect_verdict(client, &statement->verdict, &statement->shape,
+		    statement->has_shape, all, batch);
+	}
+}
+
+/* The unnamed statement, parsed in an earlier batch. */
+static void
+collect_kept(struct client *client, uint8_t type, struct collected *all,
+    struct batch *batch)
+{
+	const struct unnamed *unnamed = &client->unnamed;
+	size_t length, ignored;
+	struct verdict verdict;
+	const char *text;
+
+	if (!client->is_tracked || unnamed->size == 0) {
+		all->is_odd = true;
+		return;
+	}
+	if (type != MSG_BIND) {
+		return;
+	}
+	text = batch_text(
+	    MSG_PARSE, unnamed->bytes, unnamed->size, &length, &ignored);
+	if (text == NULL) {
+		all->is_odd = true;
+		return;
+	}
+	look_up(client, text, length, &verdict);
+	collect_text(client, &verdict, all, batch);
+}
+
+static void
+collect_use(struct client *client, uint8_t type, const uint8_t *body,
+    size_t size, struct collected *all, struct batch *batch)
+{
+	struct prepare_name name;
+
+	if (!prepare_find_name(type, body, size, &name)) {
 		return; /* a portal, or malformed */
 	}
-	if (name[0] != '\0') {
-		/* It cannot be there: who prepares one is pinned. */
-		all->is_odd = true;
+	if (name.length > 0) {
+		collect_named_use(client, type, &name, all, batch);
 		return;
 	}
 	if (type == MSG_CLOSE) {
@@ -306,7 +425,7 @@ collect_use(uint8_t type, const uint8_t *body, size_t size,
 		return;
 	}
 	if (!all->own_unnamed) {
-		all->is_odd = true;
+		collect_kept(client, type, all, batch);
 	}
 	if (type == MSG_BIND) {
 		batch->leaves_unnamed = false;
@@ -351,11 +470,13 @@ collect(struct client *client, const struct frame *frame, const uint8_t *body,
 		/* A named portal lives until the transaction ends. */
 		all->is_odd =
 		    all->is_odd || (frame->body_bytes > 0 && body[0] != '\0');
-		collect_use(frame->type, body, frame->body_bytes, all, batch);
+		collect_use(
+		    client, frame->type, body, frame->body_bytes, all, batch);
 		return;
 	case MSG_DESCRIBE:
 	case MSG_CLOSE:
-		collect_use(frame->type, body, frame->body_bytes, all, batch);
+		collect_use(
+		    client, frame->type, body, frame->body_bytes, all, batch);
 		return;
 	case MSG_EXECUTE:
 		all->executes++;
@@ -377,7 +498,9 @@ collect(struct client *client, const struct frame *frame, const uint8_t *body,
 void
 batch_judge(struct client *client, const uint8_t *at, struct batch *batch)
 {
-	struct collected all = {.all_read = true, .rest_reads = true};
+	struct defined defined[DEFINED_MAX];
+	struct collected all = {
+	    .all_read = true, .rest_reads = true, .defined = defined};
 	size_t position = 0;
 	unsigned frames = 0;
 	bool reads;
@@ -404,11 +527,12 @@ batch_judge(struct client *client, const uint8_t *at, struct batch *batch)
 	reads = batch->is_complete && !all.is_odd && batch->pin == NULL &&
 	    !batch->leaves_unnamed && all.texts > 0 && all.executes > 0;
 	batch->is_read = reads && all.all_read;
-	batch->begins_read_only =
-	    reads && all.first_begins && all.texts == 1 && all.executes == 1;
+	batch->begins_read_only = reads && all.first_begins && !all.has_named &&
+	    all.texts == 1 && all.executes == 1;
 	batch->ends_transaction =
 	    reads && all.first_ends && all.texts == 1 && all.executes == 1;
-	if (!reads || !all.first_begins || all.texts < 2 || !all.rest_reads) {
+	if (!reads || !all.first_begins || all.has_named || all.texts < 2 ||
+	    !all.rest_reads) {
 		batch->begin_bytes = 0;
 	}
 }

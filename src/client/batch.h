@@ -7,11 +7,14 @@
 #ifndef CLIENT_BATCH_H
 #define CLIENT_BATCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct batch;
 struct client;
+struct statement;
+struct verdict;
 
 /* Of a message too long to be waited for, this much is: its names. */
 #define HEAD_BYTES ((size_t)8192)
@@ -35,6 +38,17 @@ enum batch_end batch_find(const struct client *client, const uint8_t *at,
 
 /* Fills the rest of BATCH, whose .bytes lie whole AT. */
 void batch_judge(struct client *client, const uint8_t *at, struct batch *batch);
+
+/* Judges the text of STATEMENT, once for all. */
+void batch_judge_statement(struct client *client, struct statement *statement);
+
+/* Why a server on which a text of VERDICT has run cannot be shared; static,
+ * NULL if it can. */
+const char *batch_pin_reason(const struct verdict *verdict);
+
+/* Whether a text of VERDICT may do to prepared statements what is not followed.
+ */
+bool batch_untracks(const struct verdict *verdict);
 
 /* Judges one text on a linked connection. Returns why its server cannot be
  * shared any more, static; NULL if it can. */

@@ -91,6 +91,10 @@ begin_hold(struct client *client, const uint8_t *at, size_t size)
 		if (frame.type == MSG_QUERY || frame.type == MSG_PARSE) {
 			tag = command_tag(
 			    client, frame.type, body, frame.body_bytes);
+			unnamed_drop(client);
+		}
+		if (frame.type == MSG_PARSE) {
+			unnamed_keep(client, body, frame.body_bytes);
 		}
 		put_answer(&out, &frame, body, tag);
 		position += frame_bytes(&frame);
@@ -142,8 +146,9 @@ begin_send(struct client *client)
 	    frame_parse(at + position, size - position, FRAME_MAX_BODY,
 	        &frame) == FRAME_OK) {
 		answers_sent_own(&server->answers, frame.type);
-		server->unnamed_left =
-		    server->unnamed_left || frame.type == MSG_PARSE;
+		if (frame.type == MSG_PARSE) {
+			server->unnamed_number = UNNAMED_UNSURE;
+		}
 		position += frame_bytes(&frame);
 	}
 	server->status = 0;

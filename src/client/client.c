@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "client/client_int.h"
+#include "client/request.h"
 #include "conf/config.h"
 #include "core/buf.h"
 #include "core/error.h"
@@ -64,6 +65,12 @@ struct blocks *
 client_blocks(const struct client *client)
 {
 	return loop_blocks(client->set->loop);
+}
+
+char
+client_status(const struct client *client)
+{
+	return client->batch_status;
 }
 
 bool
@@ -411,6 +418,9 @@ release_parts(struct client *client)
 	names_fini(&client->names);
 	kept_fini(blocks, &client->held);
 	kept_fini(blocks, &client->begin);
+	unnamed_fini(client);
+	free(client->taken_name);
+	client->taken_name = NULL;
 	replay_fini(client);
 	free(client->scan);
 	client->scan = NULL;

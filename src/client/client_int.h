@@ -64,6 +64,8 @@ struct batch {
 	size_t begin_bytes;
 	bool leaves_unnamed; /* has parsed one that it did not use */
 	bool has_several;    /* statements: one may fail after another's rows */
+	bool untracks;       /* does what is not followed to statements */
+	bool uses_prepared;  /* binds what an earlier batch has prepared */
 	uint8_t syncs;       /* how many ReadyForQuery it earns: 0 or 1 */
 	const char *pin;     /* static; why its server cannot be shared */
 	struct hash128 shape; /* of its statements together */
@@ -78,10 +80,20 @@ struct replay {
 	bool several[REPLAY_BATCHES_MAX];   /* each: .has_several */
 	uint8_t count;
 	uint8_t attempts;     /* replicas tried for the oldest */
+	bool heals;           /* on the primary: sent again only if a statement
+	                         was not what we believed */
 	bool is_holding;      /* nothing of the oldest's answer passed on */
 	struct hash128 shape; /* of the oldest's statements */
 	bool has_shape;
 	struct kept answer; /* the beginning of that answer, held */
+};
+
+/* The unnamed statement, as the client parsed it last. */
+struct unnamed {
+	uint8_t *bytes;    /* owned; the body of that Parse */
+	uint32_t size;     /* 0: there is none, or it is not kept */
+	uint32_t capacity; /* of .bytes */
+	uint64_t number;   /* see unnamed.c; 0: none */
 };
 
 struct client {
@@ -105,7 +117,10 @@ struct client {
 	                           replica it leaves: 'T' a statement, 'E' an
 	                           error; 0 nothing */
 	struct replay replay;
-	struct batch batch;       /* of the beginning of .held, in WAITING */
+	struct batch batch; /* of the beginning of .held, in WAITING */
+	struct unnamed unnamed;
+	char *taken_name; /* owned; of the Parse that has just failed because
+	                     it is taken; NULL: none */
 	struct effect_scan *scan; /* owned; while a long text streams */
 	struct router_state route;
 	uint32_t pass_left;   /* of a message to the server, still to come */
@@ -115,7 +130,6 @@ struct client {
 	bool has_batch;       /* .batch is valid, for WAITING and apply */
 	bool on_replica;      /* .server is one, and .replay may be needed */
 	bool unnamed_open;    /* parsed an unnamed statement, not used yet */
-	bool unnamed_own;     /* .server's unnamed statement is its own */
 	bool wrote;           /* what .server did for it may be a write */
 	bool told_fatal;      /* a server's FATAL was passed on */
 	bool replay_pending;  /* .replay goes in front of .held */
@@ -126,6 +140,10 @@ struct client {
 	bool is_serializable; /* by default; nothing is, on a standby */
 	bool keeps_snapshot; /* its transactions have one snapshot by default */
 	bool has_temporary_path; /* it began with a search_path to pg_temp */
+	bool is_tracked;         /* its statements' names are followed */
+	bool untracks;           /* but not from the text that is next */
+	char batch_status; /* of its server when the batch under way began;
+	                      0: not known */
 	bool is_admin;
 	bool has_unix_owner; /* came over the Unix socket as our own uid */
 	const char *pin;     /* static; why it keeps its server */
@@ -155,6 +173,7 @@ struct clients {
 	struct console_ops console;
 	struct timer tick;
 	uint64_t last_id;
+	uint64_t last_unnamed; /* number given to an unnamed statement */
 	struct log_source log;
 };
 
@@ -172,6 +191,14 @@ void client_update_interest(struct client *client);
 
 /* Sends bytes of our own or a server's. May close CLIENT: then false. */
 bool client_write(struct client *client, const void *bytes, size_t size);
+
+/* Sends an answer of our own, behind what is held of a server's. May close
+ * CLIENT: then false. */
+bool client_answer(struct client *client, const void *bytes, size_t size);
+
+/* The transaction status of its server as the batch under way began; 0: not
+ * known. */
+char client_status(const struct client *client);
 
 struct blocks *client_blocks(const struct client *client);
 bool client_is_open(const struct client *client);
@@ -201,6 +228,11 @@ size_t request_take(struct client *client, const uint8_t *bytes, size_t size);
 
 /* The client's server has bytes. May close both. */
 void answer_on_readable(void *holder);
+
+/* Something else follows the batch that might have been sent again, now that
+ * it cannot be: what is held of its answer leaves. May close CLIENT: then
+ * false. */
+bool heal_forgo(struct client *client);
 
 /* ---- link.c -------------------------------------------------------------- */
 

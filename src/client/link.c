@@ -8,6 +8,7 @@
 #include <assert.h>
 
 #include "client/client_int.h"
+#include "client/prepare.h"
 #include "conf/settings.h"
 #include "core/buf.h"
 #include "core/error.h"
@@ -23,9 +24,14 @@
 static void on_server_drained(void *holder);
 static void on_applied(void *holder, const struct error *err, bool is_refusal);
 static void on_lost(void *holder, const struct error *err);
+static void on_note(void *holder, void *part, enum note_event event);
 
 static const struct server_holder holder_ops = {
-    answer_on_readable, on_server_drained, on_applied, on_lost, NULL};
+    .on_readable = answer_on_readable,
+    .on_drained = on_server_drained,
+    .on_applied = on_applied,
+    .on_lost = on_lost,
+    .on_note = on_note};
 
 static void
 run_later(struct client *client)
@@ -82,7 +88,6 @@ begin_link(struct client *client, struct server *server)
 	client->server = server;
 	client->on_replica =
 	    cluster_is_replica(pool->cluster, server->slot->node);
-	client->unnamed_own = false;
 	client->wrote = false;
 	client->request_us = loop_now_us(client->set->loop);
 	server_hold(server, &holder_ops, client);
@@ -251,6 +256,13 @@ link_ask_welcome(struct client *client)
 
 /* ---- parting ------------------------------------------------------------- */
 
+/* An unnamed statement that has not been used, and is not kept either. */
+static bool
+leaves_unnamed(const struct client *client)
+{
+	return client->unnamed_open && client->unnamed.size == 0;
+}
+
 static void
 end_link(struct client *client)
 {
@@ -309,7 +321,7 @@ link_end_if_done(struct client *client)
 		link_pin(client, "setting changed by a function");
 		return;
 	}
-	if (client->unnamed_open) {
+	if (leaves_unnamed(client)) {
 		link_pin(client, "unnamed statement");
 		return;
 	}
@@ -327,7 +339,7 @@ link_cut(struct client *client)
 	client->server = NULL;
 	if (server_is_releasable(server) && !server_has_changed(server) &&
 	    client->pass_left == 0 && client->answer_left == 0 &&
-	    !client->unnamed_open) {
+	    !leaves_unnamed(client)) {
 		server_release(server);
 		return;
 	}
@@ -379,6 +391,7 @@ leave_replica(struct client *client)
 	client->on_replica = false;
 	client->has_batch = false;
 	client->unnamed_open = false;
+	client->batch_status = 0;
 	client->answer_left = 0; /* what had come of it was held */
 	client->swallows_rest = false;
 	client_set_state(client, CLIENT_IDLE);
@@ -430,11 +443,17 @@ on_lost(void *holder, const struct error *err)
 		return;
 	}
 	if (client->replay.count > 0 && client->replay.is_holding &&
-	    client->pass_left == 0) {
+	    !client->replay.heals && client->pass_left == 0) {
 		link_replay(client, false);
 		return;
 	}
 	client_close(client, CLOSE_CLIENT_SERVER_LOST, err);
+}
+
+static void
+on_note(void *holder, void *part, enum note_event event)
+{
+	prepare_on_note(holder, part, event);
 }
 
 /* ---- cancel -------------------------------------------------------------- */

@@ -13,6 +13,7 @@
 
 #include "auth/login.h"
 #include "client/client_int.h"
+#include "client/prepare.h"
 #include "conf/config.h"
 #include "core/buf.h"
 #include "core/error.h"
@@ -279,6 +280,7 @@ come_in(struct client *client, const char *server_user)
 		refuse(client, &err);
 		return;
 	}
+	client->is_tracked = prepare_is_tracked(client);
 	make_profile(client);
 	params = pool_welcome(client->pool, client->profile);
 	if (params == NULL) {

@@ -254,6 +254,19 @@ names_of(const struct names *names, const struct statement *statement,
 	return NULL;
 }
 
+void
+names_each(const struct names *names, names_each_fn *each, void *context)
+{
+	struct name *name, *next;
+
+	HASH_ITER(hh, names->table, name, next)
+	{
+		if (name->current != NULL) {
+			each(context, name->text, name->length, name->current);
+		}
+	}
+}
+
 size_t
 names_count(const struct names *names)
 {

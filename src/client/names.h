@@ -71,6 +71,11 @@ void names_clear(struct names *names);
 const char *names_of(const struct names *names,
     const struct statement *statement, size_t *length);
 
+/* Calls EACH for every name that is defined; it must not change NAMES. */
+typedef void names_each_fn(void *context, const char *name, size_t length,
+    struct statement *statement);
+void names_each(const struct names *names, names_each_fn *each, void *context);
+
 /* How many names there are. */
 size_t names_count(const struct names *names);
 

@@ -26,7 +26,7 @@ out_flush(struct out *out)
 	out->used = 0;
 	/* It may have been lost since, over something else. */
 	out->failed = out->failed || out->server->state == SERVER_CLOSED;
-	if (!out->failed && count > 0) {
+	if (!out->failed && (count > 0 || out->server->prelude.length > 0)) {
 		out->failed = !server_writev(out->server, out->pieces, count);
 	}
 	return !out->failed;

@@ -11,12 +11,15 @@
 
 #include "client/batch.h"
 #include "client/client_int.h"
+#include "client/out.h"
+#include "client/prepare.h"
 #include "client/request.h"
 #include "conf/config.h"
 #include "core/error.h"
 #include "core/mem.h"
 #include "proto/frame.h"
 #include "server/server_int.h"
+#include "server/statement.h"
 #include "sql/effects.h"
 
 void
@@ -26,18 +29,6 @@ pass_violation(struct client *client, const char *what, uint8_t type)
 
 	error_set(&err, SQLSTATE_PROTOCOL_VIOLATION, "%s 0x%02X", what, type);
 	client_close(client, CLOSE_CLIENT_VIOLATION, &err);
-}
-
-bool
-pass_bytes(struct client *client, const uint8_t *bytes, size_t size)
-{
-	if (size == 0) {
-		return client->server != NULL;
-	}
-	if (!answers_is_settled(&client->server->answers)) {
-		client->server->status = 0; /* data of a failed copy leave it */
-	}
-	return server_write(client->server, bytes, size);
 }
 
 /* ---- looking into messages ----------------------------------------------- */
@@ -50,16 +41,17 @@ judge_parse(struct client *client, const uint8_t *body, size_t size)
 	    batch_text(MSG_PARSE, body, size, &length, &name_length);
 	const char *reason;
 
-	if (text == NULL) {
-		return; /* the server will say so */
+	if (text == NULL || (name_length > 0 && client->is_tracked)) {
+		return; /* the server will say so; or prepare.c has seen to it
+		         */
 	}
 	if ((reason = batch_judge_text(client, text, length)) != NULL) {
 		link_pin(client, reason);
 	}
-	if (name_length > 0) {
-		link_pin(client, "prepared statement");
-	} else {
+	if (name_length == 0) {
 		client->unnamed_open = true;
+	} else if (!client->is_tracked) {
+		link_pin(client, "prepared statement");
 	}
 }
 
@@ -81,10 +73,18 @@ judge_query(struct client *client, const uint8_t *body, size_t size)
 static void
 judge_bind(struct client *client, const uint8_t *body, size_t size)
 {
-	const uint8_t *stop = size == 0 ? NULL : memchr(body, 0, size);
+	struct statement *statement;
+	struct prepare_name name;
 
-	if (stop != NULL && stop + 1 < body + size && stop[1] == '\0') {
+	if (!prepare_find_name(MSG_BIND, body, size, &name)) {
+		return;
+	}
+	if (name.length == 0) {
 		client->unnamed_open = false;
+	} else if (client->is_tracked &&
+	    prepare_look_up(client, &name, &statement) == NAME_KNOWN) {
+		client->untracks =
+		    client->untracks || batch_untracks(&statement->verdict);
 	}
 }
 
@@ -160,13 +160,14 @@ scan_begin(struct client *client, const struct frame *frame,
 
 		if (stop == NULL || stop != body) {
 			link_pin(client, "prepared statement");
-			return;
+			return; /* one that is too long to be kept */
 		}
 		text = stop + 1;
 		client->unnamed_open = true;
 	} else {
 		client->unnamed_open = false;
 	}
+	free(client->scan);
 	client->scan = mem_alloc(sizeof(*client->scan));
 	effect_scan_init(client->scan, client->std_strings);
 	scan_feed(client, text, size - (size_t)(text - body));
@@ -174,29 +175,42 @@ scan_begin(struct client *client, const struct frame *frame,
 
 /* ---- passing on ---------------------------------------------------------- */
 
-/* A run of bytes on its way: those from START to AT leave together. */
+/* A run of bytes on its way: those from START to AT are in .out already or go
+ * there next; all leave together. */
 struct run {
 	const uint8_t *bytes;
 	size_t size;
 	size_t start;
 	size_t at;
 	bool judged; /* the texts have been looked at already */
+	struct out out;
 };
 
-/* Sends what is due and leaves out the next SKIPPED bytes. */
-static bool
-run_cut(struct client *client, struct run *run, size_t skipped)
+/* What is due goes into .out; leaves out the next SKIPPED bytes. */
+static void
+run_cut(struct run *run, size_t skipped)
 {
-	bool ok =
-	    pass_bytes(client, run->bytes + run->start, run->at - run->start);
-
+	out_borrow(&run->out, run->bytes + run->start, run->at - run->start);
 	run->at += skipped;
 	run->start = run->at;
-	return ok;
+}
+
+/* All of it leaves. False when the server was lost over it, and perhaps the
+ * client with it. */
+static bool
+run_flush(struct client *client, struct run *run)
+{
+	struct server *server = run->out.server;
+
+	run_cut(run, 0);
+	if (client->server == server && !answers_is_settled(&server->answers)) {
+		server->status = 0; /* data of a failed copy leave it */
+	}
+	return out_flush(&run->out);
 }
 
 /* The rest of a message whose beginning has been dealt with. */
-static bool
+static void
 pass_rest(struct client *client, struct run *run)
 {
 	size_t here = run->size - run->at;
@@ -205,14 +219,14 @@ pass_rest(struct client *client, struct run *run)
 	client->pass_left -= (uint32_t)n;
 	if (client->drops_rest) {
 		client->drops_rest = client->pass_left > 0;
-		return run_cut(client, run, n);
+		run_cut(run, n);
+		return;
 	}
 	scan_feed(client, run->bytes + run->at, n);
 	run->at += n;
 	if (client->pass_left == 0 && client->scan != NULL) {
 		scan_end(client); /* no NUL: the server will complain */
 	}
-	return true;
 }
 
 /* Whether enough of FRAME is here to go on with it. */
@@ -225,7 +239,7 @@ is_enough(const struct client *client, const struct run *run,
 	if (frame_bytes(frame) <= here) {
 		return true;
 	}
-	if (client->pin != NULL || run->judged) {
+	if ((client->pin != NULL && !client->is_tracked) || run->judged) {
 		return true;
 	}
 	switch (frame->type) {
@@ -233,9 +247,18 @@ is_enough(const struct client *client, const struct run *run,
 	case MSG_PARSE:
 	case MSG_BIND:
 		return frame_bytes(frame) >= HELD_MAX && here >= HEAD_BYTES;
+	case MSG_DESCRIBE:
+	case MSG_CLOSE:
+		return !client->is_tracked;
 	default:
 		return true;
 	}
+}
+
+static bool
+is_text(uint8_t type)
+{
+	return type == MSG_QUERY || type == MSG_PARSE;
 }
 
 static void
@@ -244,20 +267,90 @@ look_into(
 {
 	const uint8_t *body = run->bytes + run->at + FRAME_HEADER_BYTES;
 	size_t here = run->size - run->at - FRAME_HEADER_BYTES;
-	bool is_text = frame->type == MSG_QUERY || frame->type == MSG_PARSE;
 
 	if (!client->on_replica && frame->type != MSG_SYNC) {
 		client->wrote = client->wrote || !run->judged;
 	}
-	if (client->pin != NULL || run->judged) {
+	if ((client->pin != NULL && !client->is_tracked) || run->judged) {
 		return;
 	}
-	if (here < frame->body_bytes && is_text) {
+	if (here < frame->body_bytes && is_text(frame->type)) {
 		scan_begin(client, frame, body, here);
 		return;
 	}
 	judge(client, frame, body,
 	    here < frame->body_bytes ? here : frame->body_bytes);
+}
+
+static bool
+names_statement(uint8_t type)
+{
+	return type == MSG_PARSE || type == MSG_BIND || type == MSG_DESCRIBE ||
+	    type == MSG_CLOSE;
+}
+
+/* The batch under way begins with the message that is next. */
+static void
+begin_batch(struct client *client)
+{
+	struct server *server = client->server;
+
+	if (!server->answers.batch_open && !server->answers.skipping) {
+		client->batch_status =
+		    answers_is_settled(&server->answers) ? server->status : 0;
+	}
+}
+
+/* What is done about a message before it goes on. */
+static struct prepare_result
+prepare(struct client *client, struct run *run, const struct frame *frame)
+{
+	const uint8_t *body = run->bytes + run->at + FRAME_HEADER_BYTES;
+	size_t here = run->size - run->at - FRAME_HEADER_BYTES;
+	struct prepare_result result = {.way = PREPARE_PASS};
+
+	if (client->is_tracked) {
+		begin_batch(client);
+	}
+	if (unnamed_may_be_met(client, frame, body, here)) {
+		run_cut(run, 0);
+		unnamed_close(client, &run->out);
+	}
+	if (client->is_tracked && client->untracks && frame->type != MSG_SYNC &&
+	    !client->server->answers.copy_in) {
+		run_cut(run, 0);
+		if (!prepare_untrack(client, &run->out)) {
+			result.way = PREPARE_STOP;
+		}
+	}
+	if (!client->is_tracked || result.way == PREPARE_STOP) {
+		return result;
+	}
+	if (names_statement(frame->type)) {
+		run_cut(run, 0);
+		result.way = PREPARE_STOP;
+		return run->out.failed
+		    ? result
+		    : prepare_pass(client, &run->out, frame, body, here);
+	}
+	if (frame->type == MSG_QUERY &&
+	    !answers_is_skipping(&client->server->answers)) {
+		unnamed_drop(client);
+	}
+	if (frame->type == MSG_SYNC && prepare_answer_sync(client)) {
+		result.way = PREPARE_DROP;
+	}
+	return result;
+}
+
+/* The N bytes of FRAME that are here go to nobody, nor does the rest. */
+static void
+drop_message(
+    struct client *client, struct run *run, const struct frame *frame, size_t n)
+{
+	client->pass_left = (uint32_t)(frame_bytes(frame) - n);
+	client->drops_rest = client->pass_left > 0;
+	run_cut(run, n);
 }
 
 /* Passes the message at the run's position on. False: stop here. */
@@ -267,28 +360,39 @@ pass_message(struct client *client, struct run *run, const struct frame *frame)
 	const uint8_t *body = run->bytes + run->at + FRAME_HEADER_BYTES;
 	size_t here = run->size - run->at;
 	size_t n = here < frame_bytes(frame) ? here : frame_bytes(frame);
+	struct prepare_result prepared;
 
-	if (unnamed_may_be_met(
-	        client, frame, body, here - FRAME_HEADER_BYTES)) {
-		if (!run_cut(client, run, 0)) {
-			return false;
-		}
-		unnamed_close(client);
+	look_into(client, run, frame);
+	prepared = prepare(client, run, frame);
+	if (prepared.way == PREPARE_STOP || run->out.failed) {
+		note_free(&prepared.note);
+		return false;
+	}
+	if (prepared.way == PREPARE_DROP) {
+		drop_message(client, run, frame, n);
+		return client_is_open(client);
 	}
 	switch (answers_sent(&client->server->answers, frame->type, false)) {
 	case ANSWERS_FORWARD:
+		if (prepared.note != NULL) {
+			answers_attach(&client->server->answers, prepared.note);
+		}
 		if (frame->type == MSG_PARSE) {
 			unnamed_note(client, body, here - FRAME_HEADER_BYTES);
 		}
-		look_into(client, run, frame);
+		if (prepared.pin != NULL) {
+			link_pin(client, prepared.pin);
+		}
+		if (prepared.replaced > 0) {
+			run->start = run->at + prepared.replaced;
+		}
 		run->at += n;
 		client->pass_left = (uint32_t)(frame_bytes(frame) - n);
 		client->drops_rest = false;
 		return true;
 	case ANSWERS_DROP:
-		client->pass_left = (uint32_t)(frame_bytes(frame) - n);
-		client->drops_rest = client->pass_left > 0;
-		return run_cut(client, run, n);
+		drop_message(client, run, frame, n);
+		return true;
 	case ANSWERS_VIOLATION:
 		pass_violation(client,
 		    "unexpected message during COPY from stdin: type",
@@ -346,30 +450,36 @@ size_t
 pass_messages(
     struct client *client, const uint8_t *bytes, size_t size, bool judged)
 {
-	struct run run = {.bytes = bytes, .size = size, .judged = judged};
+	struct server *server = client->server;
+	struct run run;
 	struct frame frame;
 
-	while (run.at < run.size) {
+	run.bytes = bytes;
+	run.size = size;
+	run.start = 0;
+	run.at = 0;
+	run.judged = judged;
+	out_init(&run.out, server);
+	while (run.at < run.size && client->server == server) {
 		if (client->pass_left > 0) {
-			if (!pass_rest(client, &run)) {
-				break;
-			}
+			pass_rest(client, &run);
 			continue;
 		}
 		if (!next_message(client, &run, &frame)) {
 			break;
 		}
 		if (frame.type == MSG_TERMINATE) {
-			(void)run_cut(client, &run, 0);
-			pass_leave(client);
+			if (run_flush(client, &run)) {
+				pass_leave(client);
+			}
 			return run.at;
 		}
 		if (!pass_message(client, &run, &frame)) {
 			break;
 		}
 	}
-	if (client->state == CLIENT_ACTIVE && client->server != NULL) {
-		(void)run_cut(client, &run, 0);
+	if (client->state == CLIENT_ACTIVE && client->server == server) {
+		(void)run_flush(client, &run);
 	}
 	return run.at;
 }

@@ -38,6 +38,7 @@ replay_pop(struct client *client)
 	    replay->count * sizeof(replay->several[0]));
 	replay->attempts = 0;
 	replay->is_holding = replay->count > 0;
+	replay->heals = replay->heals && replay->count > 0;
 	/* Of a pipelined batch only the text itself is kept, not its shape: a
 	 * refusal is replayed but not learnt. */
 	replay->has_shape = false;

@@ -31,42 +31,33 @@ is_transaction_mode(const struct client *client)
 /* ---- a judged batch ------------------------------------------------------ */
 
 /* To a replica: copied, so that it can be sent again, then sent whole. */
-static void
+static size_t
 send_replayable(struct client *client, const uint8_t *bytes)
 {
-	struct server *server = client->server;
-	size_t position = 0, size = client->batch.bytes;
-	struct frame frame;
+	size_t size = client->batch.bytes;
 
 	replay_add(client, bytes, size, &client->batch);
-	if (frame_parse(bytes, size, FRAME_MAX_BODY, &frame) == FRAME_OK &&
-	    unnamed_may_be_met(client, &frame, bytes + FRAME_HEADER_BYTES,
-	        size - FRAME_HEADER_BYTES)) {
-		unnamed_close(client);
-	}
-	while (position < size &&
-	    frame_parse(bytes + position, size - position, FRAME_MAX_BODY,
-	        &frame) == FRAME_OK) {
-		enum answers_sent sent =
-		    answers_sent(&server->answers, frame.type, false);
-
-		if (sent != ANSWERS_FORWARD) {
-			/* It has asked for a copy when it was to read. */
-			server_close(server, CLOSE_SERVER_OUT_OF_STEP, NULL);
-			return;
-		}
-		if (frame.type == MSG_PARSE) {
-			unnamed_note(client,
-			    bytes + position + FRAME_HEADER_BYTES,
-			    frame.body_bytes);
-		}
-		position += frame_bytes(&frame);
-	}
-	(void)pass_bytes(client, bytes, size);
+	(void)pass_messages(client, bytes, size, true);
+	return size;
 }
 
-/* Sends .batch, which BYTES begin with, to the server the client has got. */
-static void
+/* Whether the server's answer may be that a statement is not what we believe it
+ * is, and the batch can be sent again then: it stands alone. */
+static bool
+may_heal(const struct client *client)
+{
+	const struct batch *batch = &client->batch;
+	const struct settings *settings = config_settings(client->set->config);
+
+	return batch->uses_prepared && batch->is_complete &&
+	    batch->pin == NULL && client->pin == NULL &&
+	    client->begin.length == 0 && client->server->status == 'I' &&
+	    batch->bytes <= settings->replay_max_bytes;
+}
+
+/* Sends .batch, which BYTES begin with, to the server the client has got.
+ * Returns how many bytes were used: what is left of it waits for an answer. */
+static size_t
 send_batch(struct client *client, const uint8_t *bytes)
 {
 	const struct batch *batch = &client->batch;
@@ -76,17 +67,23 @@ send_batch(struct client *client, const uint8_t *bytes)
 		begin_send(client);
 	}
 	if (client->on_replica) {
-		send_replayable(client, bytes);
-		return;
+		return send_replayable(client, bytes);
 	}
 	kept_fini(client_blocks(client), &client->begin);
 	if (batch->pin != NULL) {
 		link_pin(client, batch->pin);
 	}
+	client->untracks = client->untracks || batch->untracks;
 	client->unnamed_open = batch->leaves_unnamed;
+	assert(client->replay.count == 0);
 	client->wrote =
 	    client->wrote || !batch->is_read || client->route.is_doubted;
-	(void)pass_messages(client, bytes, batch->bytes, true);
+	if (may_heal(client)) {
+		replay_add(client, bytes, batch->bytes, batch);
+		client->replay.heals = true;
+		client->replay.several[0] = false; /* what is sure is sure */
+	}
+	return pass_messages(client, bytes, batch->bytes, true);
 }
 
 /* ---- without a server ---------------------------------------------------- */
@@ -165,8 +162,7 @@ route_batch(struct client *client, const uint8_t *at)
 	if (!link_take(client)) {
 		return 0;
 	}
-	send_batch(client, at);
-	return bytes;
+	return send_batch(client, at);
 }
 
 static size_t
@@ -265,11 +261,13 @@ take_on_replica(struct client *client, const uint8_t *at, size_t size)
 	switch (batch_find(client, at, size, &scanned, &batch)) {
 	case BATCH_WHOLE:
 		batch_judge(client, at, &batch);
+		if (client->server->answers.notes.count > 0) {
+			return 0; /* what is known by then shows how */
+		}
 		if (may_stay(client, &batch) &&
 		    has_replay_room(client, batch.bytes)) {
 			client->batch = batch;
-			send_replayable(client, at);
-			return batch.bytes;
+			return send_replayable(client, at);
 		}
 		break;
 	case BATCH_CUT:
@@ -313,8 +311,7 @@ take_active(struct client *client, const uint8_t *at, size_t size)
 			}
 			kept_fini(client_blocks(client), &client->begin);
 		} else {
-			send_batch(client, at);
-			return bytes;
+			return send_batch(client, at);
 		}
 	}
 	if (stream_pending(client->server->stream) > 0) {
@@ -324,6 +321,9 @@ take_active(struct client *client, const uint8_t *at, size_t size)
 		return client->pass_left > 0
 		    ? drop_bytes(client, size, client->pass_left)
 		    : take_on_replica(client, at, size);
+	}
+	if (client->replay.count > 0 && !heal_forgo(client)) {
+		return 0;
 	}
 	return pass_messages(client, at, size, false);
 }

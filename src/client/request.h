@@ -8,6 +8,7 @@
 
 struct client;
 struct frame;
+struct out;
 
 /* ---- begin.c ------------------------------------------------------------- */
 
@@ -29,10 +30,6 @@ void begin_send(struct client *client);
 size_t pass_messages(
     struct client *client, const uint8_t *bytes, size_t size, bool judged);
 
-/* Sends SIZE bytes to the client's server; false when that was lost, and
- * perhaps the client with it. */
-bool pass_bytes(struct client *client, const uint8_t *bytes, size_t size);
-
 /* Terminate was read: what was asked before is answered first, as a server
  * would. May close CLIENT. */
 void pass_leave(struct client *client);
@@ -47,11 +44,24 @@ void pass_violation(struct client *client, const char *what, uint8_t type);
 bool unnamed_may_be_met(const struct client *client, const struct frame *first,
     const uint8_t *body, size_t body_here);
 
-/* Closes that statement, in front of what is written next. */
-void unnamed_close(struct client *client);
+/* Closes that statement, by a message that goes into OUT. */
+void unnamed_close(struct client *client, struct out *out);
 
 /* A Parse of BODY is on its way: if it has no name, what is there from now on
  * is the client's own. */
 void unnamed_note(struct client *client, const uint8_t *body, size_t body_here);
+
+/* The client parses an unnamed statement: keeps the SIZE bytes of that Parse's
+ * BODY, unless they are too many. */
+void unnamed_keep(struct client *client, const uint8_t *body, size_t size);
+
+/* The client has closed it, or run a Query, which does the same. */
+void unnamed_drop(struct client *client);
+
+/* An error in an extended batch, not told to the server's answers yet: what was
+ * parsed in it may not have been. */
+void unnamed_on_error(struct client *client);
+
+void unnamed_fini(struct client *client);
 
 #endif

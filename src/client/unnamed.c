@@ -1,20 +1,29 @@
 /*
- * unnamed.c - the unnamed statement of a server that many clients use.
+ * unnamed.c - the unnamed statement, which belongs to the client.
  *
- * A client that parses one and uses it leaves it behind when its link ends. The
- * next client must not find it: before the first batch that might, it is
- * closed, and whoever uses it is told by the server that there is none.
+ * A server has one place for it, and many clients. Each one parsed has a number
+ * of its own, which the client and the server it was sent to remember: before
+ * the first message of a batch that might meet another, that is closed. What
+ * the client has parsed last is kept with it, and parsed again on a server that
+ * does not have it.
  */
-#include "client/request.h"
-
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "client/client_int.h"
+#include "client/out.h"
+#include "client/prepare.h"
+#include "client/request.h"
 #include "core/buf.h"
+#include "core/mem.h"
 #include "proto/frame.h"
 #include "proto/msg.h"
 #include "server/server_int.h"
+
+/* A longer one is not kept: whoever leaves it behind unused keeps its server.
+ */
+#define UNNAMED_MAX ((size_t)16384)
 
 static bool
 is_ascii(const uint8_t *at, size_t size)
@@ -53,13 +62,23 @@ is_sure_parse(const uint8_t *body, size_t size)
 	return is_ascii(body + 1, (size_t)(stop - body) - 1);
 }
 
+/* Whether what lies on SERVER, if anything does, is what the client has parsed
+ * last: nothing was parsed since, nor has a Query done away with it. */
+static bool
+is_there(const struct client *client, const struct server *server)
+{
+	return server->unnamed_number == client->unnamed.number &&
+	    (!client->is_tracked ||
+	        server->unnamed_queries == server->answers.queries);
+}
+
 bool
 unnamed_may_be_met(const struct client *client, const struct frame *first,
     const uint8_t *body, size_t body_here)
 {
 	const struct server *server = client->server;
 
-	return server->unnamed_left && !client->unnamed_own &&
+	return server->unnamed_number != 0 && !is_there(client, server) &&
 	    !server->answers.batch_open && !server->answers.skipping &&
 	    !server->answers.copy_in &&
 	    (client_frame_kind(first->type) & FRAME_EXTENDED) != 0 &&
@@ -68,25 +87,115 @@ unnamed_may_be_met(const struct client *client, const struct frame *first,
 }
 
 void
-unnamed_close(struct client *client)
+unnamed_close(struct client *client, struct out *out)
 {
 	struct server *server = client->server;
-	struct buf out = {0};
-	bool ok = msg_close(&out, 'S', "");
+	struct buf message = {0};
+	bool fits = msg_close(&message, 'S', "");
 
-	assert(ok);
-	server->unnamed_left = false;
-	server->status = 0;
+	assert(fits);
+	server->unnamed_number = 0;
 	answers_sent_own(&server->answers, MSG_CLOSE);
-	server_write_first(server, buf_bytes(&out), out.length);
-	buf_fini(&out);
+	out_copy(out, buf_bytes(&message), message.length);
+	buf_fini(&message);
 }
 
 void
 unnamed_note(struct client *client, const uint8_t *body, size_t body_here)
 {
 	if (body_here > 0 && body[0] == '\0') {
-		client->unnamed_own = true;
-		client->server->unnamed_left = true;
+		client->server->unnamed_number = client->unnamed.number;
+		client->server->unnamed_queries =
+		    client->server->answers.queries;
 	}
+}
+
+void
+unnamed_drop(struct client *client)
+{
+	client->unnamed.size = 0;
+	client->unnamed.number = 0;
+}
+
+void
+unnamed_on_error(struct client *client)
+{
+	struct server *server = client->server;
+
+	if (answers_owes_parse(&server->answers)) {
+		client->unnamed.size = 0; /* the server knows what is there */
+	} else if (client->unnamed.size > 0) {
+		server->unnamed_number = UNNAMED_UNSURE;
+	}
+}
+
+void
+unnamed_keep(struct client *client, const uint8_t *body, size_t size)
+{
+	struct unnamed *unnamed = &client->unnamed;
+
+	unnamed->size = 0;
+	unnamed->number = ++client->set->last_unnamed;
+	if (size > UNNAMED_MAX) {
+		return;
+	}
+	if (size > unnamed->capacity) {
+		unnamed->bytes = mem_realloc(unnamed->bytes, size);
+		unnamed->capacity = (uint32_t)size;
+	}
+	memcpy(unnamed->bytes, body, size);
+	unnamed->size = (uint32_t)size;
+}
+
+void
+unnamed_fini(struct client *client)
+{
+	free(client->unnamed.bytes);
+	client->unnamed = (struct unnamed){0};
+}
+
+/* The client's own, on a server that does not have it. */
+static void
+parse_again(struct client *client, struct out *out)
+{
+	struct answers *answers = &out->server->answers;
+	uint8_t type = MSG_PARSE;
+	uint32_t size = htobe32((uint32_t)(4 + client->unnamed.size));
+
+	answers_sent_helper(answers, type);
+	out_copy(out, &type, 1);
+	out_copy(out, &size, sizeof(size));
+	out_copy(out, client->unnamed.bytes, client->unnamed.size);
+	out->server->unnamed_number = client->unnamed.number;
+	out->server->unnamed_queries = out->server->answers.queries;
+}
+
+struct prepare_result
+unnamed_pass(struct client *client, struct out *out, const struct frame *frame,
+    const uint8_t *body, size_t here)
+{
+	struct prepare_result result = {.way = PREPARE_PASS};
+
+	if (answers_is_skipping(&out->server->answers)) {
+		return result;
+	}
+	switch (frame->type) {
+	case MSG_PARSE:
+		if (here >= frame->body_bytes) {
+			unnamed_keep(client, body, frame->body_bytes);
+		} else {
+			unnamed_keep(client, NULL, SIZE_MAX);
+		}
+		break;
+	case MSG_CLOSE:
+		unnamed_drop(client);
+		break;
+	default:
+		if (client->unnamed.size > 0 &&
+		    !is_there(client, out->server)) {
+			parse_again(client, out);
+		}
+		break;
+	}
+	return result;
 }

@@ -10,8 +10,12 @@
 #include "core/error.h"
 #include "proto/reader.h"
 
-static const struct error_fields nothing = {
-    .severity = "", .sqlstate = "", .message = "", .detail = "", .hint = ""};
+static const struct error_fields nothing = {.severity = "",
+    .sqlstate = "",
+    .message = "",
+    .detail = "",
+    .hint = "",
+    .routine = ""};
 
 int
 error_fields_parse(
@@ -44,6 +48,9 @@ error_fields_parse(
 			break;
 		case 'H':
 			out->hint = text;
+			break;
+		case 'R':
+			out->routine = text;
 			break;
 		default: /* more may be added in future */
 			break;

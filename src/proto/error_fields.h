@@ -19,6 +19,7 @@ struct error_fields {
 	const char *message;
 	const char *detail;
 	const char *hint;
+	const char *routine; /* of the server's source; not localised */
 };
 
 /* Reads a body of BODY_BYTES into OUT; fields it does not know are passed over.

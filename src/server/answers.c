@@ -27,9 +27,9 @@ whose_answer(uint8_t entry)
 	return (entry & FLAG_SWALLOW) != 0 ? ANSWERS_SWALLOW : ANSWERS_PASS;
 }
 
-/* An error's or a notice's. */
+/* An error's. */
 static enum answers_seen
-whose_words(uint8_t entry)
+whose_error(uint8_t entry)
 {
 	return (entry & FLAG_CLIENTS_ERROR) != 0 ? ANSWERS_PASS
 	                                         : whose_answer(entry);
@@ -160,6 +160,24 @@ answers_sent_probe(struct answers *answers)
 	ring_push(answers, KIND_PROBE, FLAG_SWALLOW);
 }
 
+bool
+answers_owes_parse(const struct answers *answers)
+{
+	for (uint32_t i = 0; i < answers->count; i++) {
+		uint8_t entry =
+		    answers
+		        ->ring[(answers->head + i) & (answers->capacity - 1)];
+
+		if (entry == KIND_PARSE) {
+			return true;
+		}
+		if ((entry & KIND_MASK) == KIND_SYNC) {
+			break;
+		}
+	}
+	return false;
+}
+
 /* ---- from the server ----------------------------------------------------- */
 
 static bool
@@ -274,7 +292,7 @@ seen_error(struct answers *answers)
 		return ANSWERS_PASS; /* shutting down, or a timeout of its own
 		                      */
 	}
-	whose = whose_words(*ring_at(answers, 0));
+	whose = whose_error(*ring_at(answers, 0));
 	switch (ring_kind(answers, 0)) {
 	case KIND_SYNC:
 	case KIND_FUNCTION:
@@ -402,7 +420,7 @@ answers_seen(struct answers *answers, uint8_t type)
 		return seen_part_of(
 		    answers, ring_kind(answers, 0) == KIND_FUNCTION);
 	case MSG_NOTICE_RESPONSE:
-		return owed ? whose_words(*ring_at(answers, 0)) : ANSWERS_PASS;
+		return owed ? whose_answer(*ring_at(answers, 0)) : ANSWERS_PASS;
 	case MSG_NOTIFICATION_RESPONSE:
 	case MSG_PARAMETER_STATUS:
 		return ANSWERS_PASS;

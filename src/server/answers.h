@@ -52,6 +52,7 @@ struct answers {
 	uint32_t extra_ready; /* ReadyForQuery that may come unowed */
 	uint64_t sent;        /* messages that are answered, forwarded */
 	uint64_t done;        /* those answered, or never to be */
+	uint64_t queries;     /* Query forwarded, ours included */
 	uint64_t batches;     /* Sync, Query and FunctionCall forwarded */
 	struct list invented; /* owned; one per invented entry, in order */
 	struct list notes;    /* owned; one per entry with a note, in order */
@@ -96,8 +97,9 @@ void answers_sent_own(struct answers *answers, uint8_t type);
 void answers_sent_probe(struct answers *answers);
 
 /* As answers_sent_own(), in an extended batch of the client's: its success is
- * swallowed, its error (and its notices) are the client's, who loses the rest
- * of its batch. TYPE is none that ends a batch. */
+ * swallowed, its error is the client's, who loses the rest of its batch; what
+ * the server notes beside it the client has heard before. TYPE is none that
+ * ends a batch. */
 void answers_sent_helper(struct answers *answers, uint8_t type);
 
 /*
@@ -177,6 +179,10 @@ answers_batch(const struct answers *answers)
 {
 	return answers->batches;
 }
+
+/* Whether a Parse of the unnamed statement waits in the batch that is answered
+ * now: one without a note, not of ours. */
+bool answers_owes_parse(const struct answers *answers);
 
 /* Nothing is owed, no batch is open, no copy is on. */
 static inline bool

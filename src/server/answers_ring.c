@@ -141,6 +141,7 @@ ring_push(struct answers *answers, enum kind kind, unsigned flags)
 	answers->count++;
 	answers->runs += entry_is_run(entry) ? 1 : 0;
 	answers->sent += is_answered(entry) ? 1 : 0;
+	answers->queries += kind == KIND_QUERY || kind == KIND_PROBE ? 1 : 0;
 	answers->told = kind == KIND_COPY_END ? TOLD_NEVER : TOLD_OWED;
 }
 

@@ -17,6 +17,9 @@
 #include "server/prepared.h"
 #include "server/server.h"
 
+/* As .unnamed_number: what is there is nobody's. */
+#define UNNAMED_UNSURE UINT64_MAX
+
 struct pool;
 struct scram_client;
 struct stream;
@@ -48,7 +51,6 @@ struct server {
 	char status;              /* of the last ReadyForQuery; 0: none since */
 	enum server_state state;
 	bool unread;       /* the last read filled the buffer: more may wait */
-	bool unnamed_left; /* somebody parsed an unnamed statement here */
 	bool retire;       /* close it when it comes free */
 	bool is_settled_once; /* has been idle: a loss is not a login failure */
 	const char *pin;      /* static; why it cannot go to anybody else */
@@ -56,6 +58,9 @@ struct server {
 	struct params before; /* what was reported of some of them before its
 	                         holder's requests changed that */
 	struct list cancels;  /* of struct cancel, under way for it */
+	uint64_t unnamed_number; /* of the unnamed statement that somebody left
+	                            here, see client/unnamed.c; 0: none */
+	uint64_t unnamed_queries; /* .answers.queries at that time */
 	uint64_t id;
 	uint32_t process_id; /* BackendKeyData; 0: none */
 	struct buf *key;     /* owned; NULL: none */

@@ -40,6 +40,4 @@ NOT_YET = {
     "a parameter that is null resets": "RESET is the server's",
     "a parameter that is null resets for a transaction":
         "RESET is the server's",
-    "an unnamed statement bound is an unnamed statement lost":
-        "only one that was never bound pins",
 }

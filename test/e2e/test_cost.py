@@ -68,7 +68,6 @@ def test_prepared_statements_cost_no_more_calls_than_others(narrow):
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.xfail(strict=True, reason="a prepared statement pins")
 def test_prepared_statements_of_many_cost_no_more_calls(narrow):
     """How many are served in one turn of the loop is chance: waits are left
     out."""

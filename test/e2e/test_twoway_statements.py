@@ -591,9 +591,16 @@ SCRIPTS = {f"{group}: {name}": script for group, scripts in GROUPS.items()
 
 
 LOST = "an unnamed statement that was used is not kept"
-NOT_YET = {f"unnamed: {name}": LOST for name in (
-    "used, and kept", "used in a transaction, and kept", "bound, and kept",
-    "of a read, used, and kept")}
+UNFOLLOWED = "statements mean what they mean under the first settings"
+NOT_YET = {
+    "clients: same text, other dates": UNFOLLOWED,
+    "settings: path changed after prepare": UNFOLLOWED,
+    "settings: strings changed after prepare": UNFOLLOWED,
+    "settings: zone changed after prepare": UNFOLLOWED,
+    "named: of a table that was rolled back": "a plan that changed is healed",
+    "named: in a failed transaction": "another routine of the server's",
+    "unnamed: in a failed transaction": "another routine of the server's",
+}
 
 
 @pytest.mark.parametrize("nodes", ["primary", "all"])

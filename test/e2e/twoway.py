@@ -440,7 +440,8 @@ class Stage:
         between(0)
         seen, got = run_script(self.login_to(database), script, between)
         for turn, want, have in zip(script.turns, expected, seen):
-            assert have == want, f"after {turn}"
+            assert have == want, \
+                f"after {turn}:\n{have}\nwhere there should be\n{want}"
         assert got == ends, "in the end"
         self.look_for_traces(database, script.user, nodes)
         for neighbour in neighbours:

@@ -23,15 +23,52 @@ put_plain(struct buf *out, char type, const char *text)
 	ck_assert(msg_end(&msg));
 }
 
+/* In names a '_' is one. */
 static void
-put_parse(struct buf *out, char *text)
+put_underscores(char *name)
+{
+	for (; *name != '\0'; name++) {
+		*name = *name == ' ' ? '_' : *name;
+	}
+}
+
+/* What follows the slash in TEXT, which ends before it. */
+static const char *
+cut_name(char *text)
 {
 	char *name = strchr(text, '/');
 
-	if (name != NULL) {
-		*name++ = '\0';
+	if (name == NULL) {
+		return "";
 	}
-	ck_assert(msg_parse(out, name == NULL ? "" : name, text, NULL, 0));
+	*name++ = '\0';
+	put_underscores(name);
+	return name;
+}
+
+static void
+put_parse(struct buf *out, char *text)
+{
+	const char *name = cut_name(text);
+
+	ck_assert(msg_parse(out, name, text, NULL, 0));
+}
+
+static void
+put_bind(struct buf *out, char *text)
+{
+	const char *name = cut_name(text);
+
+	ck_assert(msg_bind(out, text, name, NULL, 0));
+}
+
+/* Of a statement if one is named, else of the unnamed portal. */
+static void
+put_describe(struct buf *out, char *text)
+{
+	const char *name = cut_name(text);
+
+	ck_assert(msg_describe(out, name[0] == '\0' ? 'P' : 'S', name));
 }
 
 /* What a client sends. */
@@ -46,16 +83,16 @@ put_request(struct buf *out, char type, char *text)
 		put_parse(out, text);
 		return;
 	case 'B':
-		ck_assert(msg_bind(out, text, "", NULL, 0));
+		put_bind(out, text);
 		return;
 	case 'D':
-		ck_assert(msg_describe(out, 'P', ""));
+		put_describe(out, text);
 		return;
 	case 'E':
 		ck_assert(msg_execute(out, "", 0));
 		return;
-	case '3': /* our own Close of the unnamed statement */
-		ck_assert(msg_close(out, 'S', ""));
+	case '3': /* Close, 'C' being a letter of servers */
+		ck_assert(msg_close(out, 'S', cut_name(text)));
 		return;
 	case 'S':
 		msg_sync(out);
@@ -68,9 +105,39 @@ put_request(struct buf *out, char type, char *text)
 	}
 }
 
+/* An error that says where in the server's source it comes from. */
+static void
+put_located_error(struct buf *out, const char *state, const char *message,
+    const char *routine)
+{
+	struct msg msg;
+
+	msg_begin(&msg, out, 'E');
+	msg_put_bytes(&msg, "SERROR\0VERROR\0C", 15);
+	msg_put_bytes(&msg, state, strlen(state) + 1);
+	msg_put_bytes(&msg, "M", 1);
+	msg_put_bytes(&msg, message, strlen(message) + 1);
+	msg_put_bytes(&msg, "R", 1);
+	msg_put_bytes(&msg, routine, strlen(routine) + 1);
+	msg_put_bytes(&msg, "", 1);
+	ck_assert(msg_end(&msg));
+}
+
+/* Statement NAME is not there. */
+static void
+put_unknown(struct buf *out, char *name)
+{
+	struct buf text = {0};
+
+	put_underscores(name);
+	buf_printf(&text, "prepared statement \"%s\" does not exist", name);
+	put_located_error(out, "26000", buf_text(&text), "Fetch");
+	buf_fini(&text);
+}
+
 /* What a server sends. */
 static void
-put_answer(struct buf *out, char type, const char *text)
+put_answer(struct buf *out, char type, char *text)
 {
 	const char *values[] = {"1"};
 	struct msg_report report = {"ERROR", text, "failed", NULL, NULL};
@@ -92,6 +159,14 @@ put_answer(struct buf *out, char type, const char *text)
 		return;
 	case 'E':
 		msg_error_response(out, &report);
+		return;
+	case 'X':
+		put_unknown(out, text);
+		return;
+	case 'R':
+		put_located_error(out, "0A000",
+		    "cached plan must not change result type",
+		    "RevalidateCachedQuery");
 		return;
 	case 'N':
 		msg_notice_response(out, &notice);

@@ -5,8 +5,9 @@
  *   >1 >2   the client sends     =1 =2   the client must have received
  *   >s      the server sends     =s      the server must have received
  * and WHAT messages by their type letter, some with a text behind a colon
- * ('_' stands for a blank, '~' for '_'). The letters for servers are bound to peers by
- * stage_bind(); 's' is the first one.
+ * ('_' stands for a blank, '~' for '_'). A statement's name follows a slash:
+ * "P:text/name", "B:portal/name", "D:/name", "3:/name" (a Close). The letters
+ * for servers are bound to peers by stage_bind(); 's' is the first one.
  */
 #ifndef SUPPORT_SCRIPT_H
 #define SUPPORT_SCRIPT_H

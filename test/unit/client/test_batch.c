@@ -234,8 +234,12 @@ static const struct {
     {"B|E|S", false, false, false, false}, /* of what is not there */
     {"B:name|E|S", false, false, false, false},
     {"s|S", false, false, false, false},
-    {"p:select 1|S", false, false, false, true},
-    {"p:select 1|B:name|E|S", false, false, false, true},
+    {"p:select 1|S", false, false, false, false}, /* nothing is run */
+    {"p:select 1|B:name|E|S", true, false, false, false},
+    {"p:insert into t values (1)|B:name|E|S", false, false, false, false},
+    {"p:select pg_sleep(1), pg_advisory_lock(1)|B:name|E|S", false, false,
+        false, true},
+    {"p:begin read only|B:name|E|S", false, false, false, false},
     {"P:select 1|b|E:portal|S", false, false, false, false},
     {"P:select 1|B|e|S", false, false, false, false}, /* a part of the rows */
     {"P:select 1|B|S", false, false, false, false},   /* nothing is run */

@@ -112,7 +112,7 @@ static const struct script scripts[] = {
     {"helper's error is the client's", ">P+BES<EZ", true, false},
     {"helper's error loses the batch up to Sync", ">BESP+BESQ<2CZE[]ZCZ", true,
         false},
-    {"helper's notice is the client's", ">P+S<N1-NZ", true, false},
+    {"helper's notice is not the client's", ">P+S<N-1-NZ", true, false},
     {"our own error is not", ">P-S<E-Z", true, false},
     {"helper behind an error is skipped too", ">BP+BES<EZ", true, false},
     {"helper while the server skips", ">B<E>P+S<Z", true, false},

@@ -1,0 +1,172 @@
+/*
+ * test_prepare.c - prepared statements of two clients on one server.
+ *
+ * Each script runs twice, once with everything sent at once and once byte by
+ * byte; what arrives must be the same to the byte.
+ */
+#include "support/script.h"
+#include "support/unit.h"
+
+static const char config_text[] =
+    "[databases]\n"
+    "app = host=/nowhere port=1 user=u pool_size=1\n"
+    "[pgweir]\n"
+    "auth_type = any\n"
+    "pool_mode = transaction\n"
+    "max_prepared_statements = 2\n"
+    "log_disconnections = 0\n";
+
+/* A statement "a" of client 1, known to the server. */
+#define A \
+	">1 P:select_1/a S", "=s P:select_1/pgweir_1 S", ">s 1 Z:I", "=1 1 Z:I"
+
+static const struct script scripts[] = {
+    {"a statement has a name of ours on the server, and keeps no server",
+        {A, ">2 Q:select_2", "=s Q:select_2"}},
+    {"it is bound and described under that name",
+        {A, ">1 B:/a D:/a E S", "=s B:/pgweir_1 D:/pgweir_1 E S"}},
+    {"parsed, bound and run in one batch",
+        {">1 P:select_1/a B:/a E S", "=s P:select_1/pgweir_1 B:/pgweir_1 E S",
+            ">s 1 2 C:S Z:I", "=1 1 2 C:S Z:I"}},
+    {"what the server knows is not parsed again",
+        {A, ">2 P:select_1/b S", "=s", "=2 1 Z:I", ">2 B:/b E S",
+            "=s B:/pgweir_1 E S"}},
+    {"nor in a batch that goes on",
+        {A, ">2 P:select_1/b B:/b E S", "=s B:/pgweir_1 E S", "=2 1",
+            ">s 2 C:S Z:I", "=2 2 C:S Z:I"}},
+    {"equal names of two clients are two statements",
+        {A, ">2 P:select_2/a S", "=s P:select_2/pgweir_2 S", ">s 1 Z:I",
+            "=2 1 Z:I", ">1 B:/a E S", "=s B:/pgweir_1 E S"}},
+    {"a name is free again after Close, which needs no server",
+        {A, ">1 3:/a S", "=s", "=1 3 Z:I", ">1 P:select_2/a S",
+            "=s P:select_2/pgweir_2 S"}},
+    {"a name that is taken is for the server to refuse",
+        {A, ">1 P:select_2/a S", "=s P:select_2/pgweir_1 S", ">s E:42P05 Z:I",
+            "=1 E:42P05 Z:I", ">1 B:/a E S", "=s B:/pgweir_1 E S"}},
+    {"a Parse that fails defines nothing",
+        {">1 P:selec/a S", "=s P:selec/pgweir_1 S", ">s E:42601 Z:I",
+            "=1 E:42601 Z:I", ">1 B:/a E S", "=s B:/a E S", ">s E:26000 Z:I",
+            "=1 E:26000 Z:I", ">1 P:select_1/a S", "=s P:select_1/pgweir_2 S"}},
+    {"a name that nobody has defined is passed on as it is",
+        {">1 B:/nope E S", "=s B:/nope E S", ">s E:26000 Z:I", "=1 E:26000 Z:I",
+            ">2 Q:select_2", "=s Q:select_2"}},
+    {"but never one that is like ours",
+        {A, ">2 B:/pgweir_1 E S", "=s B:/pgweir_pgweir_1 E S", ">s E:26000 Z:I",
+            "=2 E:26000 Z:I"}},
+    {"the longest unused is closed when there are too many",
+        {A, ">1 P:select_2/b S", "=s P:select_2/pgweir_2 S", ">s 1 Z:I",
+            "=1 1 Z:I", ">1 B:/a E S", "=s B:/pgweir_1 E S", ">s 2 C:S Z:I",
+            "=1 2 C:S Z:I", ">1 P:select_3/c S",
+            "=s 3:/pgweir_2 P:select_3/pgweir_3 S", ">s 3 1 Z:I", "=1 1 Z:I"}},
+    {"and prepared again when it is needed",
+        {A, ">1 P:select_2/b S", ">s 1 Z:I", ">1 P:select_3/c S",
+            "=s P:select_2/pgweir_2 S 3:/pgweir_1 P:select_3/pgweir_3 S",
+            ">s 3 1 Z:I", "=1 1 Z:I 1 Z:I", ">1 B:/a E S",
+            "=s 3:/pgweir_2 P:select_1/pgweir_1 B:/pgweir_1 E S",
+            ">s 3 1 2 C:S Z:I", "=1 2 C:S Z:I"}},
+    {"the error of a Parse of ours is the client's",
+        {A, ">1 P:select_2/b S", ">s 1 Z:I", ">1 P:select_3/c S", ">s 3 1 Z:I",
+            ">1 B:/a E S",
+            "=s P:select_2/pgweir_2 S 3:/pgweir_1 P:select_3/pgweir_3 S "
+            "3:/pgweir_2 P:select_1/pgweir_1 B:/pgweir_1 E S",
+            "=1 1 Z:I 1 Z:I", ">s 3 E:42P01 Z:I", "=1 E:42P01 Z:I"}},
+    {"an error before it takes a Parse that was answered here along",
+        {A, ">2 Q:begin", "=s Q:begin", ">s C:BEGIN Z:T", "=2 C:BEGIN Z:T",
+            ">2 B:/nope P:select_1/b S", "=s B:/nope S", ">s E:26000 Z:E",
+            "=2 E:26000 Z:E", ">2 Q:rollback", "=s Q:rollback",
+            ">s C:ROLLBACK Z:I", "=2 C:ROLLBACK Z:I", ">2 B:/b E S",
+            "=s B:/b E S"}},
+    {"an error before it leaves a name that was closed behind it",
+        {A, ">1 B:/nope 3:/a P:select_2/a S",
+            "=s B:/nope P:select_2/pgweir_2 S", ">s E:26000 Z:I",
+            "=1 E:26000 Z:I", ">1 B:/a E S", "=s B:/pgweir_1 E S"}},
+    {"in a failed transaction the server judges what it knows already",
+        {A, ">1 Q:begin", "=s Q:begin", ">s C:BEGIN Z:T", "=1 C:BEGIN Z:T",
+            ">1 Q:selec", "=s Q:selec", ">s E:42601 Z:E", "=1 E:42601 Z:E",
+            ">1 P:select_1/b S", "=s 3:/pgweir_1 P:select_1/pgweir_1 S",
+            ">s 3 E:25P02 Z:E", "=1 E:25P02 Z:E"}},
+    {"a batch waits for what the one before it defines",
+        {">1 P:select_1/a S B:/a E S", "=s P:select_1/pgweir_1 S", ">s 1 Z:I",
+            "=1 1 Z:I", "=s B:/pgweir_1 E S", ">s 2 C:S Z:I", "=1 2 C:S Z:I"}},
+    {"and finds nothing when that failed",
+        {">1 P:selec/a S B:/a E S", "=s P:selec/pgweir_1 S", ">s E:42601 Z:I",
+            "=1 E:42601 Z:I", "=s B:/a E S", ">s E:26000 Z:I",
+            "=1 E:26000 Z:I"}},
+    {"a statement the server has lost is prepared again, unseen",
+        {A, ">1 B:/a E S", "=s B:/pgweir_1 E S", ">s X:pgweir_1 Z:I", "=1",
+            "=s 3:/pgweir_1 P:select_1/pgweir_1 B:/pgweir_1 E S",
+            ">s 3 1 2 C:S Z:I", "=1 2 C:S Z:I"}},
+    {"in a transaction its loss is told, by the client's name",
+        {A, ">1 Q:begin", "=s Q:begin", ">s C:BEGIN Z:T", "=1 C:BEGIN Z:T",
+            ">1 B:/a E S", "=s B:/pgweir_1 E S", ">s X:pgweir_1 Z:E",
+            "=1 X:a Z:E", ">1 Q:rollback", "=s Q:rollback", ">s C:ROLLBACK Z:I",
+            "=1 C:ROLLBACK Z:I", ">1 B:/a E S",
+            "=s 3:/pgweir_1 P:select_1/pgweir_1 B:/pgweir_1 E S"}},
+    {"a plan whose result has changed is made anew, unseen",
+        {A, ">1 B:/a E S", "=s B:/pgweir_1 E S", ">s R Z:I", "=1",
+            "=s 3:/pgweir_1 P:select_1/pgweir_1 B:/pgweir_1 E S",
+            ">s 3 1 2 C:S Z:I", "=1 2 C:S Z:I"}},
+    {"not for ever",
+        {A, ">1 B:/a E S", ">s R Z:I", ">s 3 1 R Z:I", ">s 3 1 R Z:I",
+            "=1 R Z:I"}},
+    {"the unnamed statement is parsed again where another has been",
+        {">1 P:select_1 S", "=s P:select_1 S", ">s 1 Z:I", "=1 1 Z:I",
+            ">2 P:select_2 B E S", "=s P:select_2 B E S", ">s 1 2 C:S Z:I",
+            "=2 1 2 C:S Z:I", ">1 B E S", "=s 3s P:select_1 B E S",
+            ">s 3 1 2 C:S Z:I", "=1 2 C:S Z:I"}},
+    {"and is used where it lies",
+        {">1 P:select_1 S", "=s P:select_1 S", ">s 1 Z:I", "=1 1 Z:I",
+            ">1 B E S", "=s B E S", ">s 2 C:S Z:I", "=1 2 C:S Z:I", ">1 B E S",
+            "=s B E S"}},
+    {"where another's Query has done away with it, it is parsed again",
+        {">1 P:select_1 S", "=s P:select_1 S", ">s 1 Z:I", "=1 1 Z:I",
+            ">2 Q:select_2", "=s Q:select_2", ">s C:S Z:I", "=2 C:S Z:I",
+            ">1 B E S", "=s 3s P:select_1 B E S", ">s 3 1 2 C:S Z:I",
+            "=1 2 C:S Z:I"}},
+    {"a Query does away with it",
+        {">1 P:select_1 S", "=s P:select_1 S", ">s 1 Z:I", "=1 1 Z:I",
+            ">1 Q:select_2", "=s Q:select_2", ">s C:S Z:I", "=1 C:S Z:I",
+            ">2 P:select_2 S", "=s P:select_2 S", ">s 1 Z:I", "=2 1 Z:I",
+            ">1 B E S", "=s 3s B E S", ">s 3 E:26000 Z:I", "=1 E:26000 Z:I"}},
+    {"a lone Sync in a transaction is answered here",
+        {">1 Q:begin", "=s Q:begin", ">s C:BEGIN Z:T", "=1 C:BEGIN Z:T", ">1 S",
+            "=s", "=1 Z:T"}},
+};
+
+static void
+run(const struct script *script, bool slowly)
+{
+	struct stage stage;
+
+	stage_open_single(&stage, script->label, config_text, slowly);
+	for (int i = 0; i < STEPS_MAX && script->steps[i] != NULL; i++) {
+		stage_run(&stage, script->steps[i]);
+	}
+	stage_close(&stage);
+}
+
+START_TEST(scripts_hold_at_once)
+{
+	run(&scripts[_i], false);
+}
+END_TEST
+
+START_TEST(scripts_hold_byte_by_byte)
+{
+	run(&scripts[_i], true);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("prepare");
+	TCase *theme = tcase_create("scripts");
+	int count = (int)(sizeof(scripts) / sizeof(scripts[0]));
+
+	tcase_set_timeout(theme, 60);
+	tcase_add_loop_test(theme, scripts_hold_at_once, 0, count);
+	tcase_add_loop_test(theme, scripts_hold_byte_by_byte, 0, count);
+	suite_add_tcase(suite, theme);
+	return unit_run(suite);
+}
