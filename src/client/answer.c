@@ -21,6 +21,7 @@
 #include "net/stream.h"
 #include "proto/error_fields.h"
 #include "proto/frame.h"
+#include "proto/msg.h"
 #include "server/pool_int.h"
 #include "server/server_int.h"
 #include "server/statement.h"
@@ -42,6 +43,9 @@ struct flow {
 	size_t size;
 	size_t start;
 	size_t at;
+	enum session_answer session; /* what becomes of the message at .at, and
+	                                its tag, for its client's session */
+	const char *tag;
 	bool is_switch_error; /* the message at .at refuses settings of ours
 	                         that travelled with the request */
 };
@@ -259,7 +263,8 @@ is_looked_into(const struct frame *frame)
 {
 	return frame->type == MSG_READY_FOR_QUERY ||
 	    frame->type == MSG_PARAMETER_STATUS ||
-	    frame->type == MSG_ERROR_RESPONSE;
+	    frame->type == MSG_ERROR_RESPONSE ||
+	    frame->type == MSG_COMMAND_COMPLETE;
 }
 
 /* May be held back: says nothing yet about what the statement does. */
@@ -351,6 +356,20 @@ end_batch(struct client *client, struct flow *flow)
 	}
 }
 
+/* The CommandComplete at hand says what its client has asked for. */
+static enum next
+put_tag(struct client *client, struct flow *flow, const struct frame *frame)
+{
+	struct buf message = {0};
+	bool ok;
+
+	msg_command_complete(&message, flow->tag);
+	ok = flow_cut(client, flow, frame_bytes(frame)) &&
+	    client_answer(client, buf_bytes(&message), message.length);
+	buf_fini(&message);
+	return ok ? NEXT_GO_ON : NEXT_STOP;
+}
+
 /* A message of which all bytes are here and that may have to be looked into. */
 static enum next
 take_whole(struct client *client, struct flow *flow, const struct frame *frame,
@@ -389,6 +408,7 @@ take_whole(struct client *client, struct flow *flow, const struct frame *frame,
 			return own_refused(flow, frame, body);
 		}
 		note_error(client, body, frame->body_bytes);
+		client->session.has_failed = true;
 		if (is_answer_sure(client, frame->type) && !let_go(client)) {
 			return NEXT_STOP;
 		}
@@ -406,8 +426,12 @@ take_whole(struct client *client, struct flow *flow, const struct frame *frame,
 	if (is_answer_sure(client, frame->type) && !let_go(client)) {
 		return NEXT_STOP;
 	}
+	if (flow->session == SESSION_RETAG) {
+		return put_tag(client, flow, frame);
+	}
 	flow->at += frame_bytes(frame);
 	if (frame->type == MSG_READY_FOR_QUERY) {
+		session_on_ready(client, flow->server->status);
 		/* What is due leaves before the next answer may be held. */
 		if (client->replay.count > 1 && !flow_cut(client, flow, 0)) {
 			return NEXT_STOP;
@@ -470,6 +494,28 @@ take_rest(struct client *client, struct flow *flow)
 	return NEXT_GO_ON;
 }
 
+/* What the message FRAME at hand, whose note is still there, means for what its
+ * client's statements do to its session. */
+static void
+look_for_session(
+    struct client *client, struct flow *flow, const struct frame *frame)
+{
+	const struct note *note = answers_head_note(&flow->server->answers);
+	const uint8_t *body = flow->bytes + flow->at + FRAME_HEADER_BYTES;
+
+	flow->session = SESSION_PASS;
+	flow->tag = "";
+	if (note == NULL || note->part == NULL) {
+		return;
+	}
+	if (frame->type == MSG_COMMAND_COMPLETE &&
+	    frame_bytes(frame) <= flow->size - flow->at &&
+	    frame->body_bytes > 0 && body[frame->body_bytes - 1] == '\0') {
+		flow->tag = (const char *)body;
+	}
+	flow->session = session_seen(client, note, frame->type, &flow->tag);
+}
+
 static enum next
 take_message(struct client *client, struct flow *flow)
 {
@@ -504,7 +550,11 @@ take_message(struct client *client, struct flow *flow)
 	if (frame.type == MSG_ERROR_RESPONSE && client->is_tracked) {
 		unnamed_on_error(client);
 	}
+	look_for_session(client, flow, &frame);
 	whose = answers_seen(&flow->server->answers, frame.type);
+	if (flow->session == SESSION_HIDE && whose == ANSWERS_PASS) {
+		whose = ANSWERS_SWALLOW;
+	}
 	if (whose == ANSWERS_UNEXPECTED) {
 		return close_both(client, flow,
 		    "unexpected message from the server: type", frame.type);

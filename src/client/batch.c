@@ -14,6 +14,7 @@
 #include "proto/frame.h"
 #include "server/statement.h"
 #include "sql/effects.h"
+#include "sql/session_ops.h"
 
 /* A longer message is not waited for, but relayed as it comes, when its first
  * HEAD_BYTES are there: a header alone gets nobody a server. */
@@ -137,8 +138,8 @@ batch_text(uint8_t type, const uint8_t *body, size_t size, size_t *length,
 	return (const char *)text;
 }
 
-static void
-look_up(struct client *client, const char *text, size_t length,
+void
+batch_look_up(struct client *client, const char *text, size_t length,
     struct verdict *verdict)
 {
 	struct catalogue_session session = {
@@ -150,39 +151,50 @@ look_up(struct client *client, const char *text, size_t length,
 	    loop_now_us(client->set->loop), verdict);
 }
 
-/* The effects that concern others. What a transaction leaves behind that has
- * not ended is gone with it: only the text's own word counts. */
-const char *
-batch_pin_reason(const struct verdict *verdict)
-{
-	return verdict->effects == EFFECT_NONE
-	    ? NULL
-	    : sql_effect_name(verdict->effects);
-}
-
 bool
-batch_untracks(const struct verdict *verdict)
+batch_untracks(
+    const struct client *client, const struct verdict *verdict, bool is_query)
 {
-	return (verdict->effects & (EFFECT_PREPARE | EFFECT_DISCARD)) != 0;
+	uint32_t effects = is_query && verdict->ops != NULL
+	    ? verdict->effects & ~verdict->followed
+	    : verdict->effects;
+
+	return (effects & (EFFECT_PREPARE | EFFECT_DISCARD)) != 0 ||
+	    session_changes_literals(client, verdict->ops);
+}
+
+/* Why a server on which a text of VERDICT has run cannot be shared. */
+static const char *
+pin_reason(const struct client *client, const struct verdict *verdict)
+{
+	const char *reason = session_pin_reason(verdict);
+
+	if (reason == NULL && session_changes_literals(client, verdict->ops)) {
+		reason = "prepared statement read under other settings";
+	}
+	return reason;
 }
 
 const char *
-batch_judge_text(struct client *client, const char *text, size_t length)
+batch_judge_text(
+    struct client *client, const char *text, size_t length, bool is_query)
 {
 	struct verdict verdict;
 
-	look_up(client, text, length, &verdict);
-	client->untracks = client->untracks || batch_untracks(&verdict);
-	return batch_pin_reason(&verdict);
+	batch_look_up(client, text, length, &verdict);
+	client->untracks =
+	    client->untracks || batch_untracks(client, &verdict, is_query);
+	return pin_reason(client, &verdict);
 }
 
 void
 batch_judge_statement(struct client *client, struct statement *statement)
 {
-	look_up(client, (const char *)statement->body, statement->text_length,
-	    &statement->verdict);
+	batch_look_up(client, (const char *)statement->body,
+	    statement->text_length, &statement->verdict);
 	statement->has_shape = catalogue_last_shape(
 	    client->set->catalogue, &statement->shape, NULL);
+	(void)session_ops_ref(statement->verdict.ops);
 	statement->is_judged = true;
 }
 
@@ -207,6 +219,8 @@ struct collected {
 	bool rest_reads;   /* all after the first */
 	bool is_odd;       /* something that is not for a replica */
 	bool own_unnamed;  /* an unnamed statement of this batch is there */
+	bool is_query;     /* the text at hand is a Query's */
+	bool is_harmless;  /* nothing has been written, nor read */
 	bool has_named;    /* a statement with a name is parsed or used */
 	unsigned defined_count;
 	struct defined *defined; /* DEFINED_MAX of them */
@@ -226,6 +240,24 @@ begins_read_only(const struct client *client, const struct verdict *verdict)
 	    verdict->access == ACCESS_READ_ONLY &&
 	    verdict->isolation != ISOLATION_REPEATABLE_READ &&
 	    verdict->isolation != ISOLATION_SERIALIZABLE;
+}
+
+/* A text that touches nothing but its own session and transaction. */
+static bool
+is_harmless(const struct verdict *verdict)
+{
+	switch (verdict->kind) {
+	case SQL_EMPTY:
+	case SQL_SHOW:
+	case SQL_BEGIN:
+	case SQL_SET_TRANSACTION:
+	case SQL_SET:
+	case SQL_DEALLOCATE:
+	case SQL_DISCARD:
+		return true;
+	default:
+		return verdict->is_read;
+	}
 }
 
 /* What is learnt of a batch is learnt of all its statements together. */
@@ -250,6 +282,7 @@ collect_verdict(struct client *client, const struct verdict *verdict,
     struct batch *batch)
 {
 	if (all->texts == 0) {
+		session_look_for_way_out(client, verdict->ops);
 		all->first_begins = begins_read_only(client, verdict);
 		all->first_ends = (verdict->kind == SQL_COMMIT ||
 		                      verdict->kind == SQL_ROLLBACK) &&
@@ -266,9 +299,12 @@ collect_verdict(struct client *client, const struct verdict *verdict,
 	    verdict->kind == SQL_MULTI;
 	all->texts++;
 	if (batch->pin == NULL) {
-		batch->pin = batch_pin_reason(verdict);
+		batch->pin = pin_reason(client, verdict);
 	}
-	batch->untracks = batch->untracks || batch_untracks(verdict);
+	batch->untracks =
+	    batch->untracks || batch_untracks(client, verdict, all->is_query);
+	batch->has_ops = batch->has_ops || verdict->ops != NULL;
+	all->is_harmless = all->is_harmless && is_harmless(verdict);
 }
 
 /* As collect_verdict(), for the text just looked up. */
@@ -320,7 +356,7 @@ collect_parse(struct client *client, const uint8_t *body, size_t size,
 		all->is_odd = true; /* the server will say so */
 		return;
 	}
-	look_up(client, text, length, &verdict);
+	batch_look_up(client, text, length, &verdict);
 	if (prepare_find_name(MSG_PARSE, body, size, &name) &&
 	    name.length > 0) {
 		collect_definition(client, &name, &verdict, all, batch);
@@ -402,7 +438,7 @@ collect_kept(struct client *client, uint8_t type, struct collected *all,
 		all->is_odd = true;
 		return;
 	}
-	look_up(client, text, length, &verdict);
+	batch_look_up(client, text, length, &verdict);
 	collect_text(client, &verdict, all, batch);
 }
 
@@ -458,8 +494,10 @@ collect(struct client *client, const struct frame *frame, const uint8_t *body,
 			all->is_odd = true;
 			return;
 		}
-		look_up(client, text, length, &verdict);
+		batch_look_up(client, text, length, &verdict);
+		all->is_query = true;
 		collect_text(client, &verdict, all, batch);
+		all->is_query = false;
 		all->executes++;
 		all->is_odd = all->is_odd || verdict.has_copy_in;
 		return;
@@ -499,12 +537,15 @@ void
 batch_judge(struct client *client, const uint8_t *at, struct batch *batch)
 {
 	struct defined defined[DEFINED_MAX];
-	struct collected all = {
-	    .all_read = true, .rest_reads = true, .defined = defined};
+	struct collected all = {.all_read = true,
+	    .is_harmless = true,
+	    .rest_reads = true,
+	    .defined = defined};
 	size_t position = 0;
 	unsigned frames = 0;
 	bool reads;
 
+	session_forget_way_out(client);
 	while (position < batch->bytes) {
 		struct frame frame;
 
@@ -520,6 +561,9 @@ batch_judge(struct client *client, const uint8_t *at, struct batch *batch)
 			batch->begin_bytes = position;
 		}
 	}
+	if (client->session.way_out_alone && all.texts > 1) {
+		session_forget_way_out(client);
+	}
 	batch->has_several = batch->has_several || all.executes > 1;
 	batch->syncs = batch->is_complete ? 1 : 0;
 	batch->is_empty =
@@ -527,6 +571,8 @@ batch_judge(struct client *client, const uint8_t *at, struct batch *batch)
 	reads = batch->is_complete && !all.is_odd && batch->pin == NULL &&
 	    !batch->leaves_unnamed && all.texts > 0 && all.executes > 0;
 	batch->is_read = reads && all.all_read;
+	batch->is_harmless = all.texts > 0 && all.is_harmless && !all.is_odd &&
+	    batch->is_complete;
 	batch->begins_read_only = reads && all.first_begins && !all.has_named &&
 	    all.texts == 1 && all.executes == 1;
 	batch->ends_transaction =

@@ -42,18 +42,19 @@ void batch_judge(struct client *client, const uint8_t *at, struct batch *batch);
 /* Judges the text of STATEMENT, once for all. */
 void batch_judge_statement(struct client *client, struct statement *statement);
 
-/* Why a server on which a text of VERDICT has run cannot be shared; static,
- * NULL if it can. */
-const char *batch_pin_reason(const struct verdict *verdict);
+/* Looks TEXT up as one of CLIENT's; .ops is borrowed until the next look-up. */
+void batch_look_up(struct client *client, const char *text, size_t length,
+    struct verdict *verdict);
 
-/* Whether a text of VERDICT may do to prepared statements what is not followed.
- */
-bool batch_untracks(const struct verdict *verdict);
+/* Whether a text of VERDICT may do to CLIENT's prepared statements what is not
+ * followed; more is followed of a Query. */
+bool batch_untracks(
+    const struct client *client, const struct verdict *verdict, bool is_query);
 
 /* Judges one text on a linked connection. Returns why its server cannot be
  * shared any more, static; NULL if it can. */
 const char *batch_judge_text(
-    struct client *client, const char *text, size_t length);
+    struct client *client, const char *text, size_t length, bool is_query);
 
 /*
  * The text of a Query or Parse BODY of SIZE bytes. NULL if it is malformed. For

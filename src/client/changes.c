@@ -227,6 +227,12 @@ changes_commit(struct changes *changes, struct profile **profile)
 }
 
 struct profile *
+changes_committed(const struct changes *changes, struct profile *profile)
+{
+	return apply(changes, profile, false);
+}
+
+struct profile *
 changes_profile(const struct changes *changes, struct profile *profile)
 {
 	return apply(changes, profile, true);

@@ -61,6 +61,10 @@ void changes_rollback(struct changes *changes);
  * settings are now; nothing is recorded any more. */
 void changes_commit(struct changes *changes, struct profile **profile);
 
+/* What PROFILE would become; counted for the caller. */
+struct profile *changes_committed(
+    const struct changes *changes, struct profile *profile);
+
 /* What the settings are at this moment, within the transaction; PROFILE is what
  * they were before it. Counted for the caller. */
 struct profile *changes_profile(

@@ -414,6 +414,7 @@ release_parts(struct client *client)
 	stream_close(&client->stream);
 	login_free(&client->login);
 	console_free(&client->console);
+	session_fini(client);
 	profile_release(&client->profile);
 	names_fini(&client->names);
 	kept_fini(blocks, &client->held);

@@ -5,6 +5,7 @@
 #define CLIENT_CLIENT_INT_H
 
 #include "client/client.h"
+#include "client/session.h"
 #include "client/names.h"
 #include "core/blocks.h"
 #include "core/hash.h"
@@ -64,6 +65,8 @@ struct batch {
 	size_t begin_bytes;
 	bool leaves_unnamed; /* has parsed one that it did not use */
 	bool has_several;    /* statements: one may fail after another's rows */
+	bool has_ops;        /* some of it changes the session, or may end that */
+	bool is_harmless;    /* nothing is written, nor read */
 	bool untracks;       /* does what is not followed to statements */
 	bool uses_prepared;  /* binds what an earlier batch has prepared */
 	uint8_t syncs;       /* how many ReadyForQuery it earns: 0 or 1 */
@@ -96,6 +99,13 @@ struct unnamed {
 	uint64_t number;   /* see unnamed.c; 0: none */
 };
 
+/* What is to happen for the client when a message of its is answered: the part
+ * of a note (server/note.h) begins with this. ON_NOTE ends it. */
+struct note_part {
+	void (*on_note)(struct client *client, struct note_part *part,
+	    enum note_event event);
+};
+
 struct client {
 	struct list_link link; /* in set->by_state[state] */
 	struct clients *set;   /* borrowed; outlives its clients */
@@ -104,7 +114,9 @@ struct client {
 	struct login *login;     /* owned; until IDLE */
 	struct console *console; /* owned; NULL until it is needed */
 	struct pool *pool;       /* borrowed; outlives clients */
-	struct profile *profile; /* shared; the settings it came with */
+	struct profile *profile; /* shared; its settings, as its last
+	                            transaction left them */
+	struct session session;
 	struct names names;      /* of its prepared statements */
 	struct server *server;   /* borrowed; set in ACTIVE, and in WELCOME
 	                            while it applies; points back */

@@ -91,9 +91,11 @@ begin_link(struct client *client, struct server *server)
 	client->wrote = false;
 	client->request_us = loop_now_us(client->set->loop);
 	server_hold(server, &holder_ops, client);
-	if (server_apply(server, client->profile, true) == APPLY_WAITS) {
+	if (server_apply(server, session_profile(client), true) ==
+	    APPLY_WAITS) {
 		return false;
 	}
+	session_on_linked(client);
 	pin_at_once(client);
 	return true;
 }
@@ -104,12 +106,13 @@ link_take(struct client *client)
 	struct server *server;
 
 	client->has_batch = true;
-	server = pool_take(client->pool, client->waiter.class, client->profile);
+	server = pool_take(
+	    client->pool, client->waiter.class, session_profile(client));
 	if (server == NULL) {
 		client_set_state(client, CLIENT_WAITING);
 		client->request_us = loop_now_us(client->set->loop);
 		pool_wait(client->pool, &client->waiter, client->waiter.class,
-		    client->profile);
+		    session_profile(client));
 		return false;
 	}
 	client_set_state(client, CLIENT_ACTIVE);
@@ -172,6 +175,7 @@ refuse_request(struct client *client, const struct error *err)
 		return;
 	}
 	log_info(&client->log, "settings refused by the server: %s", err->text);
+	client->session.was_refused = true;
 	kept_consume(client_blocks(client), &client->held, client->batch.bytes);
 	client->held_scanned = 0;
 	route_again(client);
@@ -234,6 +238,7 @@ on_applied(void *holder, const struct error *err, bool is_refusal)
 		login_on_welcome(client, NULL);
 		return;
 	}
+	session_on_linked(client);
 	pin_at_once(client);
 	run_later(client);
 	client_update_interest(client);
@@ -268,6 +273,7 @@ end_link(struct client *client)
 {
 	struct server *server = client->server;
 
+	session_on_leave(client);
 	client->server = NULL;
 	client->on_replica = false;
 	client->unnamed_open = false;
@@ -317,7 +323,7 @@ link_end_if_done(struct client *client)
 	if (!server_is_releasable(server)) {
 		return;
 	}
-	if (!client->on_replica && server_has_changed(server)) {
+	if (!client->on_replica && session_is_foreign(client)) {
 		link_pin(client, "setting changed by a function");
 		return;
 	}
@@ -453,7 +459,9 @@ on_lost(void *holder, const struct error *err)
 static void
 on_note(void *holder, void *part, enum note_event event)
 {
-	prepare_on_note(holder, part, event);
+	struct note_part *its = part;
+
+	its->on_note(holder, its, event);
 }
 
 /* ---- cancel -------------------------------------------------------------- */

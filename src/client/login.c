@@ -211,31 +211,13 @@ note_params(struct client *client, const struct params *params)
 	    sql_encoding_is_unsafe(params_get(params, "client_encoding"));
 }
 
-/* What the settings it came with mean for what it will ask. */
-static void
-note_profile(struct client *client)
-{
-	const struct params *settings = profile_settings(client->profile);
-	const char *path = params_get(settings, "search_path");
-	const char *isolation =
-	    params_get(settings, "default_transaction_isolation");
-
-	client->has_temporary_path =
-	    path != NULL && strcasestr(path, "pg_temp") != NULL;
-	client->is_serializable =
-	    isolation != NULL && str_equal_nocase(isolation, "serializable");
-	client->keeps_snapshot = isolation != NULL &&
-	    !str_equal_nocase(isolation, "read committed") &&
-	    !str_equal_nocase(isolation, "read uncommitted");
-}
-
 static void
 welcome(struct client *client, const struct params *params)
 {
 	const struct settings *settings = config_settings(client->set->config);
 
 	note_params(client, params);
-	note_profile(client);
+	session_begin(client);
 	login_free(&client->login);
 	client_set_state(client, CLIENT_IDLE);
 	if (settings->log_connections) {

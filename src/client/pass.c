@@ -15,12 +15,16 @@
 #include "client/prepare.h"
 #include "client/request.h"
 #include "conf/config.h"
+#include "core/buf.h"
 #include "core/error.h"
 #include "core/mem.h"
 #include "proto/frame.h"
+#include "server/note.h"
+#include "server/pool_int.h"
 #include "server/server_int.h"
 #include "server/statement.h"
 #include "sql/effects.h"
+#include "sql/session_ops.h"
 
 void
 pass_violation(struct client *client, const char *what, uint8_t type)
@@ -45,7 +49,7 @@ judge_parse(struct client *client, const uint8_t *body, size_t size)
 		return; /* the server will say so; or prepare.c has seen to it
 		         */
 	}
-	if ((reason = batch_judge_text(client, text, length)) != NULL) {
+	if ((reason = batch_judge_text(client, text, length, false)) != NULL) {
 		link_pin(client, reason);
 	}
 	if (name_length == 0) {
@@ -64,7 +68,7 @@ judge_query(struct client *client, const uint8_t *body, size_t size)
 
 	client->unnamed_open = false;
 	if (text != NULL &&
-	    (reason = batch_judge_text(client, text, length)) != NULL) {
+	    (reason = batch_judge_text(client, text, length, true)) != NULL) {
 		link_pin(client, reason);
 	}
 }
@@ -83,8 +87,8 @@ judge_bind(struct client *client, const uint8_t *body, size_t size)
 		client->unnamed_open = false;
 	} else if (client->is_tracked &&
 	    prepare_look_up(client, &name, &statement) == NAME_KNOWN) {
-		client->untracks =
-		    client->untracks || batch_untracks(&statement->verdict);
+		client->untracks = client->untracks ||
+		    batch_untracks(client, &statement->verdict, false);
 	}
 }
 
@@ -182,7 +186,9 @@ struct run {
 	size_t size;
 	size_t start;
 	size_t at;
-	bool judged; /* the texts have been looked at already */
+	bool judged;                /* the texts have been looked at already */
+	struct session_run session; /* of the message that is next */
+	struct buf rewritten;       /* its text */
 	struct out out;
 };
 
@@ -293,11 +299,17 @@ names_statement(uint8_t type)
 static void
 begin_batch(struct client *client)
 {
-	struct server *server = client->server;
+	const struct server *server = client->server;
+	const struct answers *answers = &server->answers;
 
-	if (!server->answers.batch_open && !server->answers.skipping) {
+	if (answers->batch_open || answers->skipping) {
+		return;
+	}
+	if (answers->count == 1 && server_is_switching(server)) {
+		client->batch_status = 'I'; /* nothing else was sent yet */
+	} else {
 		client->batch_status =
-		    answers_is_settled(&server->answers) ? server->status : 0;
+		    answers_is_settled(answers) ? server->status : 0;
 	}
 }
 
@@ -309,9 +321,7 @@ prepare(struct client *client, struct run *run, const struct frame *frame)
 	size_t here = run->size - run->at - FRAME_HEADER_BYTES;
 	struct prepare_result result = {.way = PREPARE_PASS};
 
-	if (client->is_tracked) {
-		begin_batch(client);
-	}
+	begin_batch(client);
 	if (unnamed_may_be_met(client, frame, body, here)) {
 		run_cut(run, 0);
 		unnamed_close(client, &run->out);
@@ -343,6 +353,241 @@ prepare(struct client *client, struct run *run, const struct frame *frame)
 	return result;
 }
 
+/* ---- what it does to the session ----------------------------------------- */
+
+/* Whether the texts that are next may do anything to it. */
+static bool
+is_looked_at(const struct client *client, const struct run *run)
+{
+	return run->judged ? client->batch.has_ops
+	                   : client->pool->options.mode != POOL_MODE_SESSION;
+}
+
+/* An end of the transaction in a text that is not followed. */
+static void
+check_control(struct client *client, const struct verdict *verdict)
+{
+	const struct session *session = &client->session;
+
+	if (verdict->ops == NULL && verdict->has_transaction_control &&
+	    verdict->kind != SQL_BEGIN &&
+	    (session->is_settling || !changes_are_none(&session->changes))) {
+		link_pin(client, "statement not understood");
+	}
+}
+
+static bool
+query_session(struct client *client, struct run *run, const uint8_t *body,
+    const struct frame *frame)
+{
+	struct verdict verdict;
+	size_t length, ignored;
+	const char *text;
+
+	session_unbind(client);
+	text =
+	    batch_text(MSG_QUERY, body, frame->body_bytes, &length, &ignored);
+	if (text == NULL || !is_looked_at(client, run)) {
+		return true;
+	}
+	batch_look_up(client, text, length, &verdict);
+	check_control(client, &verdict);
+	run->session =
+	    session_query(client, text, length, verdict.ops, &run->rewritten);
+	return !run->session.must_wait;
+}
+
+static void
+parse_session(struct client *client, const struct run *run, const uint8_t *body,
+    const struct frame *frame)
+{
+	struct session *session = &client->session;
+	struct verdict verdict;
+	size_t length, name_length;
+	const char *text = batch_text(
+	    MSG_PARSE, body, frame->body_bytes, &length, &name_length);
+
+	if (text == NULL || name_length > 0) {
+		return;
+	}
+	session_ops_release(&session->unnamed_ops);
+	if (is_looked_at(client, run)) {
+		batch_look_up(client, text, length, &verdict);
+		check_control(client, &verdict);
+		session->unnamed_ops = session_ops_ref(verdict.ops);
+	}
+}
+
+/* The declared types of the parameters of a Parse BODY; *COUNT of them. */
+static const uint8_t *
+find_types(const uint8_t *body, size_t size, size_t *count)
+{
+	size_t length, name_length, before;
+	const char *text =
+	    batch_text(MSG_PARSE, body, size, &length, &name_length);
+
+	*count = 0;
+	if (text == NULL) {
+		return NULL;
+	}
+	before = (size_t)((const uint8_t *)text - body) + length + 1;
+	if (size < before + 2) {
+		return NULL;
+	}
+	*count = (size_t)body[before] << 8 | body[before + 1];
+	if (*count > (size - before - 2) / 4) {
+		*count = 0;
+	}
+	return body + before + 2;
+}
+
+static void
+bind_session(struct client *client, const struct run *run, const uint8_t *body,
+    const struct frame *frame)
+{
+	const struct unnamed *unnamed = &client->unnamed;
+	const uint8_t *types = NULL;
+	struct session_ops *ops = NULL;
+	struct statement *statement;
+	struct prepare_name name;
+	size_t count = 0;
+	const char *reason;
+
+	if (!prepare_find_name(MSG_BIND, body, frame->body_bytes, &name)) {
+		return;
+	}
+	if (name.length == 0) {
+		ops = client->session.unnamed_ops;
+		if (ops != NULL && unnamed->size > 0) {
+			types =
+			    find_types(unnamed->bytes, unnamed->size, &count);
+		}
+	} else if (client->is_tracked && is_looked_at(client, run) &&
+	    prepare_look_up(client, &name, &statement) == NAME_KNOWN) {
+		ops = statement->verdict.ops;
+		types = statement->body + statement->text_length + 3;
+		count = (size_t)types[-2] << 8 | types[-1];
+	}
+	if (body[0] != '\0') {
+		if (ops != NULL) {
+			link_pin(client, "setting by a named portal");
+		}
+		return;
+	}
+	reason =
+	    session_bind(client, body, frame->body_bytes, ops, types, count);
+	if (reason != NULL) {
+		link_pin(client, reason);
+	}
+}
+
+static void
+execute_session(struct client *client, struct run *run, const uint8_t *body,
+    const struct frame *frame)
+{
+	static const uint8_t plain[5];
+
+	if (client->session.bound.ops == NULL || frame->body_bytes == 0 ||
+	    body[0] != '\0') {
+		return;
+	}
+	if (frame->body_bytes != sizeof(plain) ||
+	    memcmp(body, plain, sizeof(plain)) != 0) {
+		link_pin(client, "setting with a limit of rows");
+		return;
+	}
+	run->session = session_execute(client);
+}
+
+/* Looks at what FRAME, which is next, does to its client's session. False: it
+ * has to wait. */
+static bool
+look_at_session(
+    struct client *client, struct run *run, const struct frame *frame)
+{
+	const uint8_t *body = run->bytes + run->at + FRAME_HEADER_BYTES;
+	size_t here = run->size - run->at - FRAME_HEADER_BYTES;
+	struct session *session = &client->session;
+
+	if (client->on_replica || client->server->answers.copy_in) {
+		return true;
+	}
+	if (is_text(frame->type) && session->is_lexical) {
+		link_pin(client, "setting that changes how texts are read");
+	}
+	if (here < frame->body_bytes) {
+		if (is_text(frame->type) &&
+		    (session->is_settling ||
+		        !changes_are_none(&session->changes))) {
+			link_pin(client, "text too long");
+		}
+		if (frame->type == MSG_PARSE) {
+			session_ops_release(&session->unnamed_ops);
+		}
+		session_unbind(client);
+		return true;
+	}
+	switch (frame->type) {
+	case MSG_QUERY:
+		return query_session(client, run, body, frame);
+	case MSG_PARSE:
+		parse_session(client, run, body, frame);
+		return true;
+	case MSG_BIND:
+		bind_session(client, run, body, frame);
+		return true;
+	case MSG_EXECUTE:
+		execute_session(client, run, body, frame);
+		return true;
+	default:
+		return true;
+	}
+}
+
+/* The session's part of a message that is told to the server's answers. */
+static void
+attach_session(struct client *client, struct run *run)
+{
+	if (run->session.note != NULL) {
+		answers_attach(&client->server->answers, run->session.note);
+		run->session.note = NULL;
+	}
+	if (run->session.pin != NULL) {
+		link_pin(client, run->session.pin);
+	}
+}
+
+/* A Query whose text is .rewritten. */
+static void
+put_rewritten(struct run *run)
+{
+	uint8_t type = MSG_QUERY;
+	uint32_t length = htobe32((uint32_t)(4 + run->rewritten.length));
+
+	run_cut(run, 0);
+	out_copy(&run->out, &type, 1);
+	out_copy(&run->out, &length, sizeof(length));
+	out_copy(&run->out, buf_bytes(&run->rewritten), run->rewritten.length);
+	buf_clear(&run->rewritten);
+}
+
+static void
+forget_session(struct client *client, struct run *run)
+{
+	if (run->session.note != NULL) {
+		struct note_part *part = run->session.note->part;
+
+		run->session.note->part = NULL;
+		part->on_note(client, part, NOTE_SKIPPED);
+		note_free(&run->session.note);
+	}
+	free(run->session.behind);
+	run->session = (struct session_run){0};
+	buf_clear(&run->rewritten);
+}
+
+/* ---- one message --------------------------------------------------------- */
+
 /* The N bytes of FRAME that are here go to nobody, nor does the rest. */
 static void
 drop_message(
@@ -364,7 +609,8 @@ pass_message(struct client *client, struct run *run, const struct frame *frame)
 
 	look_into(client, run, frame);
 	prepared = prepare(client, run, frame);
-	if (prepared.way == PREPARE_STOP || run->out.failed) {
+	if (prepared.way == PREPARE_STOP || run->out.failed ||
+	    !look_at_session(client, run, frame)) {
 		note_free(&prepared.note);
 		return false;
 	}
@@ -377,16 +623,25 @@ pass_message(struct client *client, struct run *run, const struct frame *frame)
 		if (prepared.note != NULL) {
 			answers_attach(&client->server->answers, prepared.note);
 		}
+		attach_session(client, run);
 		if (frame->type == MSG_PARSE) {
 			unnamed_note(client, body, here - FRAME_HEADER_BYTES);
 		}
 		if (prepared.pin != NULL) {
 			link_pin(client, prepared.pin);
 		}
+		if (run->session.is_rewritten) {
+			put_rewritten(run);
+			prepared.replaced = n;
+		}
 		if (prepared.replaced > 0) {
 			run->start = run->at + prepared.replaced;
 		}
 		run->at += n;
+		if (run->session.behind != NULL) {
+			run_cut(run, 0);
+			session_put_behind(client, &run->session, &run->out);
+		}
 		client->pass_left = (uint32_t)(frame_bytes(frame) - n);
 		client->drops_rest = false;
 		return true;
@@ -432,7 +687,7 @@ next_message(struct client *client, struct run *run, struct frame *frame)
 		    client, "too long a message of type", frame->type);
 		return false;
 	}
-	return is_enough(client, run, frame) &&
+	return is_enough(client, run, frame) && session_may_go_on(client) &&
 	    answers_has_room(&client->server->answers);
 }
 
@@ -459,6 +714,8 @@ pass_messages(
 	run.start = 0;
 	run.at = 0;
 	run.judged = judged;
+	run.session = (struct session_run){0};
+	run.rewritten = (struct buf){0};
 	out_init(&run.out, server);
 	while (run.at < run.size && client->server == server) {
 		if (client->pass_left > 0) {
@@ -477,7 +734,10 @@ pass_messages(
 		if (!pass_message(client, &run, &frame)) {
 			break;
 		}
+		forget_session(client, &run);
 	}
+	forget_session(client, &run);
+	buf_fini(&run.rewritten);
 	if (client->state == CLIENT_ACTIVE && client->server == server) {
 		(void)run_flush(client, &run);
 	}

@@ -70,23 +70,15 @@ prepare_find_name(
 
 /* What a client wants to know of an answer. */
 struct part {
+	struct note_part part;
 	struct name_change *change; /* owned; NULL: none */
 	char *taken; /* owned; the name of a Parse that is to fail over it */
 };
 
-static struct part *
-part_new(struct name_change *change)
+static void
+end_part(struct client *client, struct note_part *opaque, enum note_event event)
 {
-	struct part *part = mem_zalloc(sizeof(*part));
-
-	part->change = change;
-	return part;
-}
-
-void
-prepare_on_note(struct client *client, void *opaque, enum note_event event)
-{
-	struct part *part = opaque;
+	struct part *part = list_entry(opaque, struct part, part);
 
 	if (part->change != NULL) {
 		names_on_note(&client->names, &part->change, event);
@@ -98,6 +90,16 @@ prepare_on_note(struct client *client, void *opaque, enum note_event event)
 	}
 	free(part->taken);
 	free(part);
+}
+
+static struct part *
+part_new(struct name_change *change)
+{
+	struct part *part = mem_zalloc(sizeof(*part));
+
+	part->part.on_note = end_part;
+	part->change = change;
+	return part;
 }
 
 /* ---- what a server must have --------------------------------------------- */
@@ -320,7 +322,7 @@ pass_use(struct client *client, struct out *out, const struct frame *frame,
 		return stop;
 	}
 	if (frame->type == MSG_BIND) {
-		result.pin = batch_pin_reason(&statement->verdict);
+		result.pin = session_pin_reason(&statement->verdict);
 	}
 	put_head(
 	    out, frame, body, name, statement->name, statement->name_length);
@@ -460,7 +462,7 @@ pass_parse(struct client *client, struct out *out, const struct frame *frame,
 		return pass_unknown(out, frame, body, name);
 	}
 	statement = statements_take(pools_statements(client->set->pools),
-	    profile_meaning(client->profile), rest, size);
+	    &client->session.meaning, rest, size);
 	if (statement == NULL) {
 		return pass_untold(
 		    out, frame, body, name, "no room for a prepared statement");

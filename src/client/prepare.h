@@ -74,9 +74,6 @@ bool prepare_untrack(struct client *client, struct out *out)
  * been answered here. */
 bool prepare_answer_sync(struct client *client);
 
-/* The part of a note of the client's, which this ends. */
-void prepare_on_note(struct client *client, void *part, enum note_event event);
-
 /* What the client calls the statement in the message of an ErrorResponse BODY,
  * if one of ours is named there: the whole message anew in OUT. False: nothing
  * to be changed. */

@@ -49,7 +49,7 @@ may_heal(const struct client *client)
 	const struct batch *batch = &client->batch;
 	const struct settings *settings = config_settings(client->set->config);
 
-	return batch->uses_prepared && batch->is_complete &&
+	return batch->uses_prepared && batch->is_complete && !batch->has_ops &&
 	    batch->pin == NULL && client->pin == NULL &&
 	    client->begin.length == 0 && client->server->status == 'I' &&
 	    batch->bytes <= settings->replay_max_bytes;
@@ -76,8 +76,9 @@ send_batch(struct client *client, const uint8_t *bytes)
 	client->untracks = client->untracks || batch->untracks;
 	client->unnamed_open = batch->leaves_unnamed;
 	assert(client->replay.count == 0);
-	client->wrote =
-	    client->wrote || !batch->is_read || client->route.is_doubted;
+	client->wrote = client->wrote ||
+	    (!batch->is_read && !batch->is_harmless) ||
+	    client->route.is_doubted;
 	if (may_heal(client)) {
 		replay_add(client, bytes, batch->bytes, batch);
 		client->replay.heals = true;
@@ -179,6 +180,7 @@ drop_bytes(struct client *client, size_t size, size_t wanted)
 static size_t
 route_cut(struct client *client)
 {
+	session_forget_way_out(client);
 	client->batch = (struct batch){0};
 	client->waiter.class = POOL_PRIMARY;
 	client->route.primary_once = false;

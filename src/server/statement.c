@@ -25,6 +25,7 @@
 
 #include "core/buf.h"
 #include "core/mem.h"
+#include "sql/session_ops.h"
 #include "proto/frame.h"
 #include "proto/msg.h"
 #include "proto/reader.h"
@@ -88,6 +89,7 @@ strip(struct statement *statement)
 	}
 	HASH_DELETE(hh, set->table, statement);
 	set->bytes -= estimate(statement->body_bytes);
+	session_ops_release(&statement->verdict.ops);
 	free(statement->body);
 	statement->body = NULL;
 	statement->body_bytes = 0;

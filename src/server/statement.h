@@ -39,7 +39,7 @@ struct statement {
 	                        it is stripped */
 	size_t body_bytes;
 	size_t text_length; /* of the text, without its NUL */
-	/* Of the text, set once by whoever takes it first. */
+	/* Of the text, set once by whoever takes it first; .ops is shared. */
 	struct verdict verdict;
 	struct hash128 shape;
 	bool is_judged;

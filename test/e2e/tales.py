@@ -34,9 +34,6 @@ TALES = {
 
 # What is known to go wrong still.
 NOT_YET = {
-    "reset all forgets what the client came with": "RESET is the server's",
-    "discard all forgets what the client came with": "RESET is the server's",
-    "default is the server's encoding": "RESET is the server's",
     "a parameter that is null resets": "RESET is the server's",
     "a parameter that is null resets for a transaction":
         "RESET is the server's",

@@ -133,7 +133,6 @@ def test_twenty_settings_brought_along_cost_nothing(narrow):
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.xfail(strict=True, reason="SET pins")
 def test_twenty_settings_that_two_have_in_common_cost_nothing(narrow):
     """In whatever order they were set."""
     proxy = narrow(1)

@@ -36,7 +36,6 @@ def test_more_clients_than_servers_keep_their_statements(pgweir, cluster):
             conn.close()
 
 
-@pytest.mark.xfail(strict=True, reason="SET pins")
 def test_more_clients_than_servers_keep_their_settings(pgweir, cluster):
     proxy = pgweir(**on_servers(cluster, 2))
     conns = [proxy.login() for _ in range(10)]
@@ -225,7 +224,6 @@ def test_statements_a_server_has_lost_are_the_losers_alone(
             loser.ask("select 1")
 
 
-@pytest.mark.xfail(strict=True, reason="SET pins")
 def test_a_lost_server_does_not_lose_a_client_s_statements(pgweir, cluster):
     """Nor its settings: both come along to the next server."""
     proxy = pgweir(**on_servers(cluster, 1))

@@ -324,8 +324,8 @@ FUNCTIONS = {
         use("s", [None]), "show my.tenant", use("s"), "show my.tenant"],
     "prepared, bound in one batch, executed in the next": [
         prepare("s", "select set_config('my.tenant', $1, false)"), "begin",
-        (bind(["a"], "s", "x"), sync()), "show my.tenant",
-        (execute("x"), sync()), "commit", "show my.tenant"],
+        (bind(["a"], "s", "x"), sync()),
+        "select coalesce(current_setting('my.tenant', true), '')", (execute("x"), sync()), "commit", "show my.tenant"],
 }
 
 ROLES = {

@@ -129,16 +129,7 @@ SCRIPTS = {
         a={"options": "-c role=bob"}, b={}, c={"options": "-c role=app"}),
 }
 
-RESET = ("RESET and DISCARD ALL go back to what the server's own values are,"
-         " not to what the client came with")
-NOT_YET = {name: RESET for name in (
-    "tenant", "name", "reset of a timeout", "reset of a role",
-    "reset of all", "default of a zone", "default in a transaction",
-    "discard all", "discard all by the protocol",
-    "discard all of statements", "names reset", "two paths", "three roles")}
-
-
 @pytest.mark.parametrize("nodes", ["primary", "all"])
-@pytest.mark.parametrize("script", cases(SCRIPTS, NOT_YET))
+@pytest.mark.parametrize("script", cases(SCRIPTS))
 def test_a_client_has_what_it_came_with(stage, script, nodes):
     stage.compare(script, nodes)

@@ -591,12 +591,8 @@ SCRIPTS = {f"{group}: {name}": script for group, scripts in GROUPS.items()
 
 
 LOST = "an unnamed statement that was used is not kept"
-UNFOLLOWED = "statements mean what they mean under the first settings"
 NOT_YET = {
-    "clients: same text, other dates": UNFOLLOWED,
-    "settings: path changed after prepare": UNFOLLOWED,
-    "settings: strings changed after prepare": UNFOLLOWED,
-    "settings: zone changed after prepare": UNFOLLOWED,
+    "deallocate: by a long name": "no notice that the name is cut",
     "named: of a table that was rolled back": "a plan that changed is healed",
     "named: in a failed transaction": "another routine of the server's",
     "unnamed: in a failed transaction": "another routine of the server's",

@@ -210,7 +210,7 @@ static const struct {
     {"Q:copy t from stdin", false, false, false, false},
     {"Q:nonsense", false, false, false, true},
     {"Q:", false, false, false, false},
-    {"Q:set work_mem = 1", false, false, false, true},
+    {"Q:set work_mem = 1", false, false, false, false},
     {"Q:listen a", false, false, false, true},
     {"Q:select pg_advisory_lock(1)", false, false, false, true},
     {"Q:begin", false, false, false, false},
@@ -243,7 +243,7 @@ static const struct {
     {"P:select 1|b|E:portal|S", false, false, false, false},
     {"P:select 1|B|e|S", false, false, false, false}, /* a part of the rows */
     {"P:select 1|B|S", false, false, false, false},   /* nothing is run */
-    {"P:set a.b = 1|B|E|S", false, false, false, true},
+    {"P:set a.b = 1|B|E|S", false, false, false, false},
     {"F", false, false, false, true},
 };
 
