@@ -75,7 +75,6 @@ class Neighbour(threading.Thread):
                        " current_setting('my.tenant') from item"),
             [MOMENT, "neighbour's", "7777kB", f"neighbour {self.number}"])
         for sql in ("begin", "set local TimeZone to 'America/Lima'",
-                    "create temp table passing (id int) on commit drop",
                     "rollback"):
             self._ask(wire.query(sql))
 
