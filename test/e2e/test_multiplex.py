@@ -3,6 +3,7 @@ import psycopg
 import pytest
 
 import wire
+from procs import wait_until
 from twoway import prepare, use
 from wire import bind, close, describe, execute, parse, sync
 
@@ -233,7 +234,8 @@ def test_a_lost_server_does_not_lose_a_client_s_statements(pgweir, cluster):
         conn.ask("set work_mem = '7MB'")
         before = server_of(conn)
         with cluster.primary.connect() as other:
-            other.execute("select pg_terminate_backend(%s)", [before])
+            other.execute("select pg_terminate_backend(%s, 5000)", [before])
+        wait_until(lambda: not proxy.show("servers"), 10, "it is noticed")
         conn.send(*use("s"))
         assert conn.read_result().rows == [["7MB"]]
         assert server_of(conn) != before

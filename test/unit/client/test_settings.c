@@ -108,6 +108,87 @@ static const struct scene scenes[] = {
         {">1 Q:select_1", "=s " SET("my.x", "1"), ">s T E:57014", "=1", "xs"}},
 };
 
+/*
+ * What clients set themselves. Client 1 came with jit, the server is its.
+ */
+#define IN "jit", "off", NULL, NULL
+#define OWN SET("jit", "off") " "
+
+static const struct scene own_scenes[] = {
+    {"what was set comes along", {IN},
+        {">1 Q:set_geqo_=_off", "=s " OWN "Q:set_geqo_=_off",
+            ">s " OK " C:SET Z:I", "=1 C:SET Z:I", ">2 Q:select_2",
+            "=s Q:RESET_\"geqo\";_RESET_\"jit\";_ Q:select_2",
+            ">s C:RESET C:RESET Z:I " OK, "=2 " OK, ">1 Q:select_1",
+            "=s Q:SELECT_pg~catalog.set~config(E'geqo',_E'off',_false),_"
+            "pg~catalog.set~config(E'jit',_E'off',_false) Q:select_1"}},
+    {"what failed was not set", {IN},
+        {">1 Q:set_geqo_=_off;_select_1",
+            "=s " OWN "Q:set_geqo_=_off;_select_1",
+            ">s " OK " C:SET E:22012 Z:I", "=1 C:SET E:22012 Z:I",
+            ">2 Q:select_2", "=s " RESET("jit") " Q:select_2"}},
+    {"what was rolled back was not set", {IN},
+        {">1 Q:begin", "=s " OWN "Q:begin", ">s " OK " C:BEGIN Z:T",
+            ">1 Q:set_geqo_=_off", "=s Q:set_geqo_=_off", ">s C:SET Z:T",
+            ">1 Q:rollback", "=s Q:rollback", ">s C:ROLLBACK Z:I",
+            "=1 C:BEGIN Z:T C:SET Z:T C:ROLLBACK Z:I", ">2 Q:select_2",
+            "=s " RESET("jit") " Q:select_2"}},
+    {"a COMMIT that rolls back has set nothing", {IN},
+        {">1 Q:begin;_set_geqo_=_off", "=s " OWN "Q:begin;_set_geqo_=_off",
+            ">s " OK " C:BEGIN C:SET Z:T", ">1 Q:commit", "=s Q:commit",
+            ">s C:ROLLBACK Z:I", ">2 Q:select_2",
+            "=s " RESET("jit") " Q:select_2"}},
+    {"what is local ends with its transaction", {IN},
+        {">1 Q:begin;_set_local_geqo_=_off;_commit",
+            "=s " OWN "Q:begin;_set_local_geqo_=_off;_commit",
+            ">s " OK " C:BEGIN C:SET C:COMMIT Z:I", ">2 Q:select_2",
+            "=s " RESET("jit") " Q:select_2"}},
+    {"the next batch waits for what a SET comes to", {IN},
+        {">1 Q:set_geqo_=_off Q:select_1", "=s " OWN "Q:set_geqo_=_off",
+            ">s " OK " C:SET", "=s", ">s Z:I", "=s Q:select_1"}},
+    {"in an extended batch", {IN},
+        {">1 P:set_geqo_=_off B E S P:select_1 B E S",
+            "=s " OWN "P:set_geqo_=_off B E S", ">s " OK " 1 2 C:SET Z:I",
+            "=1 1 2 C:SET Z:I", "=s P:select_1 B E S", ">s 1 2 C:S Z:I",
+            "=1 1 2 C:S Z:I", ">2 Q:select_2",
+            "=s Q:RESET_\"geqo\";_RESET_\"jit\";_ Q:select_2"}},
+    {"behind a RESET goes what the client came with", {IN},
+        {">1 Q:reset_jit;_select_1",
+            "=s " OWN "Q:reset_jit;_SELECT_pg~catalog.set~config(E'jit',_"
+            "E'off',_false);_select_1",
+            ">s " OK " C:RESET T D C:SELECT_1 " OK, "=1 C:RESET " OK}},
+    {"a RESET of something else is passed on", {IN},
+        {">1 Q:reset_geqo", "=s " OWN "Q:reset_geqo", ">s " OK " C:RESET Z:I",
+            "=1 C:RESET Z:I"}},
+    {"RESET ALL", {IN},
+        {">1 Q:reset_all",
+            "=s " OWN
+            "Q:reset_all;_SELECT_pg~catalog.set~config(E'jit',_E'off',_false)",
+            ">s " OK " C:RESET " OK, "=1 C:RESET Z:I"}},
+    {"an error behind a RESET is the client's", {IN},
+        {">1 Q:reset_jit",
+            "=s " OWN "Q:reset_jit;_SELECT_pg~catalog.set~"
+            "config(E'jit',_E'off',_false)",
+            ">s " OK " C:RESET E:22023 Z:I", "=1 C:RESET E:22023 Z:I"}},
+    {"DISCARD ALL is taken apart", {IN},
+        {">1 Q:discard_all",
+            "=s " OWN
+            "Q:RESET_SESSION_AUTHORIZATION;_RESET_ALL;_SELECT_pg~catalog.set~"
+            "config(E'jit',_E'off',_false);_",
+            ">s " OK " C:RESET C:RESET " OK, "=1 C:DISCARD_ALL Z:I"}},
+    {"DISCARD ALL in a transaction fails", {IN},
+        {">1 Q:begin", "=s " OWN "Q:begin", ">s " OK " C:BEGIN Z:T",
+            ">1 Q:discard_all", "=s Q:discard_all", ">s E:25001 Z:E",
+            "=1 C:BEGIN Z:T E:25001 Z:E"}},
+    {"a setting the server reports is the client's", {IN},
+        {">1 Q:set_timezone_=_'UTC'", "=s " OWN "Q:set_timezone_=_'UTC'",
+            ">s " OK " C:SET S Z:I", "=1 C:SET S Z:I", ">2 Q:select_2",
+            "=s Q:RESET_\"jit\";_RESET_\"timezone\";_ Q:select_2"}},
+    {"what nothing explains keeps the server", {IN},
+        {">1 Q:set_geqo_=_off", "=s " OWN "Q:set_geqo_=_off",
+            ">s " OK " C:SET S Z:I", "=1 C:SET S Z:I", ">2 Q:select_2", "=s"}},
+};
+
 static void
 play(const struct scene *scene, bool slowly)
 {
@@ -147,6 +228,18 @@ END_TEST
 START_TEST(settings_follow_the_scene_byte_by_byte)
 {
 	play(&scenes[_i], true);
+}
+END_TEST
+
+START_TEST(what_a_client_sets_follows_the_scene_at_once)
+{
+	play(&own_scenes[_i], false);
+}
+END_TEST
+
+START_TEST(what_a_client_sets_follows_the_scene_byte_by_byte)
+{
+	play(&own_scenes[_i], true);
 }
 END_TEST
 
@@ -238,11 +331,16 @@ main(void)
 	TCase *theme = tcase_create("scenes");
 	TCase *ugly = tcase_create("refusals");
 	int count = (int)(sizeof(scenes) / sizeof(*scenes));
+	int own_count = (int)(sizeof(own_scenes) / sizeof(*own_scenes));
 
 	tcase_set_timeout(theme, 60);
 	tcase_add_loop_test(theme, settings_follow_the_scene_at_once, 0, count);
 	tcase_add_loop_test(
 	    theme, settings_follow_the_scene_byte_by_byte, 0, count);
+	tcase_add_loop_test(
+	    theme, what_a_client_sets_follows_the_scene_at_once, 0, own_count);
+	tcase_add_loop_test(theme,
+	    what_a_client_sets_follows_the_scene_byte_by_byte, 0, own_count);
 	tcase_add_test(ugly, a_client_lives_on_when_its_role_was_refused);
 	tcase_add_test(ugly, what_is_no_refusal_is_tried_with_another_server);
 	tcase_add_test(ugly, what_never_works_is_told_in_the_end);
