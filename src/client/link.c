@@ -202,7 +202,8 @@ apply_failed(struct client *client, const struct error *err, bool is_refusal)
 		if (is_last) {
 			login_on_welcome(client, err);
 		} else {
-			link_ask_welcome(client);
+			pool_wait(client->pool, &client->waiter, POOL_ANY,
+			    client->profile);
 		}
 	} else if (client->on_replica) {
 		/* What a replica will not do, the primary might. */

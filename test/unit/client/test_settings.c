@@ -300,6 +300,30 @@ START_TEST(what_is_no_refusal_is_tried_with_another_server)
 }
 END_TEST
 
+START_TEST(a_greeting_that_is_not_refused_is_asked_of_another_server)
+{
+	struct msg_parameter parameters[] = {
+	    {"user", "u"}, {"database", "app"}, {"my.x", "1"}};
+	struct stage stage;
+	struct buf out = {0};
+
+	stage_open_single(&stage, "greeting", config_text, false);
+	stage.clients[0] = house_connect(&stage.house);
+	msg_startup(&out, parameters, 3);
+	peer_send(&stage.house, stage.clients[0], buf_bytes(&out), out.length);
+	buf_fini(&out);
+	stage_run(&stage, "=s " SET("my.x", "1"));
+	stage_run(&stage, ">s E:57014");
+	replace_server(&stage);
+	stage_run(&stage, "=s " SET("my.x", "1"));
+	stage_run(&stage, ">s " OK);
+	stage_forget(&stage);
+	stage_run(&stage, ">1 Q:select_1");
+	stage_run(&stage, "=s Q:select_1");
+	stage_close(&stage);
+}
+END_TEST
+
 START_TEST(what_never_works_is_told_in_the_end)
 {
 	struct stage stage;
@@ -343,6 +367,8 @@ main(void)
 	    what_a_client_sets_follows_the_scene_byte_by_byte, 0, own_count);
 	tcase_add_test(ugly, a_client_lives_on_when_its_role_was_refused);
 	tcase_add_test(ugly, what_is_no_refusal_is_tried_with_another_server);
+	tcase_add_test(
+	    ugly, a_greeting_that_is_not_refused_is_asked_of_another_server);
 	tcase_add_test(ugly, what_never_works_is_told_in_the_end);
 	suite_add_tcase(suite, theme);
 	suite_add_tcase(suite, ugly);
