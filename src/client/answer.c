@@ -141,6 +141,14 @@ is_refusal(const struct error_fields *fields, bool *is_write, bool *is_loss)
 	return false;
 }
 
+/* A statement's rows are not any more what they were when it was prepared. */
+static bool
+is_changed_result(const struct error_fields *fields)
+{
+	return strcmp(fields->sqlstate, "0A000") == 0 &&
+	    strcmp(fields->routine, "RevalidateCachedQuery") == 0;
+}
+
 /* The server says that a prepared statement is not what we believed: it has
  * lost it, or its result has changed. */
 static bool
@@ -148,8 +156,7 @@ is_wrong_belief(const struct error_fields *fields)
 {
 	return (strcmp(fields->sqlstate, "26000") == 0 &&
 	           strstr(fields->message, STATEMENT_PREFIX) != NULL) ||
-	    (strcmp(fields->sqlstate, "0A000") == 0 &&
-	        strcmp(fields->routine, "RevalidateCachedQuery") == 0);
+	    is_changed_result(fields);
 }
 
 /* An error from a replica, of which nothing has been passed on. True when the
@@ -167,6 +174,12 @@ try_replay(struct client *client, struct flow *flow, const struct frame *frame)
 		return false;
 	}
 	is_wrong = is_wrong_belief(&fields);
+	if (is_changed_result(&fields)) {
+		if (!replay->is_described) {
+			return false; /* it goes by an older description */
+		}
+		prepared_doubt(&flow->server->prepared);
+	}
 	if (!is_wrong &&
 	    (replay->heals || !is_refusal(&fields, &is_write, &is_loss))) {
 		return false;
@@ -230,10 +243,16 @@ note_belief(
 {
 	struct error_fields fields;
 
-	if (client->is_tracked &&
-	    error_fields_parse(body, size, &fields) == 0 &&
-	    is_wrong_belief(&fields)) {
+	if (!client->is_tracked ||
+	    error_fields_parse(body, size, &fields) != 0 ||
+	    !is_wrong_belief(&fields)) {
+		return;
+	}
+	if (!is_changed_result(&fields)) {
 		prepared_doubt(&flow->server->prepared);
+	} else if (client->bound != NULL) {
+		/* Who has it gets the same error until it prepares anew. */
+		statement_outdate(client->bound);
 	}
 }
 

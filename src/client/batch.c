@@ -213,6 +213,8 @@ struct defined {
 struct collected {
 	unsigned texts;    /* Query and Parse */
 	unsigned executes; /* and Query */
+	unsigned binds;
+	unsigned describes;
 	bool all_read;
 	bool first_begins; /* the first text is BEGIN READ ONLY */
 	bool first_ends;   /* the first text is COMMIT or ROLLBACK */
@@ -505,6 +507,7 @@ collect(struct client *client, const struct frame *frame, const uint8_t *body,
 		collect_parse(client, body, frame->body_bytes, all, batch);
 		return;
 	case MSG_BIND:
+		all->binds++;
 		/* A named portal lives until the transaction ends. */
 		all->is_odd =
 		    all->is_odd || (frame->body_bytes > 0 && body[0] != '\0');
@@ -513,6 +516,7 @@ collect(struct client *client, const struct frame *frame, const uint8_t *body,
 		return;
 	case MSG_DESCRIBE:
 	case MSG_CLOSE:
+		all->describes += frame->type == MSG_DESCRIBE ? 1 : 0;
 		collect_use(
 		    client, frame->type, body, frame->body_bytes, all, batch);
 		return;
@@ -565,6 +569,7 @@ batch_judge(struct client *client, const uint8_t *at, struct batch *batch)
 		session_forget_way_out(client);
 	}
 	batch->has_several = batch->has_several || all.executes > 1;
+	batch->is_described = all.describes >= all.binds;
 	batch->syncs = batch->is_complete ? 1 : 0;
 	batch->is_empty =
 	    batch->is_complete && frames == 1 && at[0] == MSG_SYNC;

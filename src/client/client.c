@@ -18,6 +18,7 @@
 #include "proto/msg.h"
 #include "server/profile.h"
 #include "server/server_int.h"
+#include "server/statement.h"
 
 /* From row to bits. */
 static const unsigned transitions[] = {
@@ -420,6 +421,7 @@ release_parts(struct client *client)
 	kept_fini(blocks, &client->held);
 	kept_fini(blocks, &client->begin);
 	unnamed_fini(client);
+	statement_release(&client->bound);
 	free(client->taken_name);
 	client->taken_name = NULL;
 	replay_fini(client);

@@ -5,8 +5,8 @@
 #define CLIENT_CLIENT_INT_H
 
 #include "client/client.h"
-#include "client/session.h"
 #include "client/names.h"
+#include "client/session.h"
 #include "core/blocks.h"
 #include "core/hash.h"
 #include "core/list.h"
@@ -21,6 +21,7 @@ struct console;
 struct effect_scan;
 struct login;
 struct server;
+struct statement;
 struct stream;
 
 /*
@@ -65,12 +66,13 @@ struct batch {
 	size_t begin_bytes;
 	bool leaves_unnamed; /* has parsed one that it did not use */
 	bool has_several;    /* statements: one may fail after another's rows */
-	bool has_ops;        /* some of it changes the session, or may end that */
-	bool is_harmless;    /* nothing is written, nor read */
-	bool untracks;       /* does what is not followed to statements */
-	bool uses_prepared;  /* binds what an earlier batch has prepared */
-	uint8_t syncs;       /* how many ReadyForQuery it earns: 0 or 1 */
-	const char *pin;     /* static; why its server cannot be shared */
+	bool has_ops;      /* some of it changes the session, or may end that */
+	bool is_harmless;  /* nothing is written, nor read */
+	bool untracks;     /* does what is not followed to statements */
+	bool is_described; /* all it binds is described in it, too */
+	bool uses_prepared;   /* binds what an earlier batch has prepared */
+	uint8_t syncs;        /* how many ReadyForQuery it earns: 0 or 1 */
+	const char *pin;      /* static; why its server cannot be shared */
 	struct hash128 shape; /* of its statements together */
 	bool has_shape;
 };
@@ -83,6 +85,7 @@ struct replay {
 	bool several[REPLAY_BATCHES_MAX];   /* each: .has_several */
 	uint8_t count;
 	uint8_t attempts;     /* replicas tried for the oldest */
+	bool is_described;    /* the oldest: see struct batch */
 	bool heals;           /* on the primary: sent again only if a statement
 	                         was not what we believed */
 	bool is_holding;      /* nothing of the oldest's answer passed on */
@@ -117,9 +120,9 @@ struct client {
 	struct profile *profile; /* shared; its settings, as its last
 	                            transaction left them */
 	struct session session;
-	struct names names;      /* of its prepared statements */
-	struct server *server;   /* borrowed; set in ACTIVE, and in WELCOME
-	                            while it applies; points back */
+	struct names names;    /* of its prepared statements */
+	struct server *server; /* borrowed; set in ACTIVE, and in WELCOME
+	                          while it applies; points back */
 	struct waiter waiter;
 	struct kept held;       /* arrived, not yet passed on */
 	size_t held_scanned;    /* of .held, whole frames without an end */
@@ -131,6 +134,9 @@ struct client {
 	struct replay replay;
 	struct batch batch; /* of the beginning of .held, in WAITING */
 	struct unnamed unnamed;
+	struct statement *bound; /* shared; the first of the batch sent last
+	                            that binds any; may be NULL */
+	uint64_t bound_batch;    /* the number of that batch */
 	char *taken_name; /* owned; of the Parse that has just failed because
 	                     it is taken; NULL: none */
 	struct effect_scan *scan; /* owned; while a long text streams */

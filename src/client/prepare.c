@@ -303,6 +303,20 @@ answer(struct client *client, void (*put)(struct buf *out),
 	return result;
 }
 
+/* The first that a batch binds, in case the server says that it has changed. */
+static void
+note_bound(
+    struct client *client, const struct out *out, struct statement *statement)
+{
+	uint64_t batch = answers_batch(&out->server->answers);
+
+	if (client->bound != statement && client->bound_batch != batch) {
+		statement_release(&client->bound);
+		client->bound = statement_ref(statement);
+	}
+	client->bound_batch = batch;
+}
+
 static struct prepare_result
 pass_use(struct client *client, struct out *out, const struct frame *frame,
     const uint8_t *body, const struct prepare_name *name)
@@ -323,6 +337,7 @@ pass_use(struct client *client, struct out *out, const struct frame *frame,
 	}
 	if (frame->type == MSG_BIND) {
 		result.pin = session_pin_reason(&statement->verdict);
+		note_bound(client, out, statement);
 	}
 	put_head(
 	    out, frame, body, name, statement->name, statement->name_length);

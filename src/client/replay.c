@@ -20,6 +20,7 @@ replay_add(struct client *client, const void *bytes, size_t size,
 	if (replay->count == 1) {
 		replay->is_holding = true;
 		replay->shape = batch->shape;
+		replay->is_described = batch->is_described;
 		replay->has_shape = batch->has_shape;
 	}
 }
@@ -42,6 +43,7 @@ replay_pop(struct client *client)
 	/* Of a pipelined batch only the text itself is kept, not its shape: a
 	 * refusal is replayed but not learnt. */
 	replay->has_shape = false;
+	replay->is_described = false;
 }
 
 void

@@ -25,10 +25,10 @@
 
 #include "core/buf.h"
 #include "core/mem.h"
-#include "sql/session_ops.h"
 #include "proto/frame.h"
 #include "proto/msg.h"
 #include "proto/reader.h"
+#include "sql/session_ops.h"
 
 /* A Parse of it under our name is still a message. */
 #define BODY_MAX_BYTES \
@@ -79,6 +79,15 @@ statements_free(struct statements **set)
 }
 
 /* Takes STATEMENT out of the table and leaves struct and name of it. */
+void
+statement_outdate(struct statement *statement)
+{
+	if (!statement->is_outdated) {
+		HASH_DELETE(hh, statement->set->table, statement);
+		statement->is_outdated = true;
+	}
+}
+
 static void
 strip(struct statement *statement)
 {
@@ -87,7 +96,7 @@ strip(struct statement *statement)
 	if (list_is_linked(&statement->link)) {
 		list_remove(&set->unused, &statement->link);
 	}
-	HASH_DELETE(hh, set->table, statement);
+	statement_outdate(statement);
 	set->bytes -= estimate(statement->body_bytes);
 	session_ops_release(&statement->verdict.ops);
 	free(statement->body);

@@ -43,6 +43,7 @@ struct statement {
 	struct verdict verdict;
 	struct hash128 shape;
 	bool is_judged;
+	bool is_outdated; /* not in set's table any more */
 	bool has_shape;
 };
 
@@ -67,6 +68,10 @@ struct statement *statements_take(struct statements *set,
 /* Whether SIZE bytes of BODY are a text, its NUL, a count and as many types.
  * PostgreSQL reads the count without a sign. */
 bool statement_body_is_valid(const uint8_t *body, size_t size);
+
+/* Its result has changed since: who prepares the same from now on gets another
+ * statement, with a name and a plan of its own. */
+void statement_outdate(struct statement *statement);
 
 /* Counts STATEMENT once more and returns it. NULL is accepted. */
 struct statement *statement_ref(struct statement *statement);

@@ -53,7 +53,6 @@ def run_undescribed(conn):
             if frame.type == "D"]
 
 
-@pytest.mark.xfail(strict=True, reason=NOT_YET)
 def test_rows_of_another_form_are_refused_where_it_was_prepared(
         proxy, cluster, table):
     with proxy.login() as conn:
