@@ -50,16 +50,16 @@ struct server {
 	uint32_t skip_bytes;      /* of a long frame that concerns nobody */
 	char status;              /* of the last ReadyForQuery; 0: none since */
 	enum server_state state;
-	bool unread;       /* the last read filled the buffer: more may wait */
-	bool retire;       /* close it when it comes free */
+	bool unread; /* the last read filled the buffer: more may wait */
+	bool retire; /* close it when it comes free */
 	bool is_settled_once; /* has been idle: a loss is not a login failure */
 	const char *pin;      /* static; why it cannot go to anybody else */
 	struct params params; /* as the server reported them */
 	struct params before; /* what was reported of some of them before its
 	                         holder's requests changed that */
 	struct list cancels;  /* of struct cancel, under way for it */
-	uint64_t unnamed_number; /* of the unnamed statement that somebody left
-	                            here, see client/unnamed.c; 0: none */
+	uint64_t unnamed_number;  /* of the unnamed statement that somebody left
+	                             here, see client/unnamed.c; 0: none */
 	uint64_t unnamed_queries; /* .answers.queries at that time */
 	uint64_t id;
 	uint32_t process_id; /* BackendKeyData; 0: none */

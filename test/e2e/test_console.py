@@ -500,6 +500,8 @@ def test_a_pause_does_not_make_a_healthy_host_look_down(pgweir):
     proxy = pgweir()
     with proxy.login() as conn:
         conn.ask("select 1")
+        wait_until(lambda: {row["health"] for row in proxy.show("NODES")}
+                   == {"up"})
         proxy.console("PAUSE")
         proxy.console("RESUME")
         assert conn.value("select 1") == "1"
