@@ -206,9 +206,9 @@ scenario('a migration below a prepared statement', async () => {
 async function crowd() {
   const count = Number(process.env.CROWD);
   const all = [...Array(count).keys()].map((i) => connect({
-    connection: { search_path: `tenant_${i % 4}` } }));
+    connection: { search_path: `tenant_${i % 4}`,
+      TimeZone: `Etc/GMT+${i}` } }));
   await Promise.all(all.map(async (sql, i) => {
-    await sql.unsafe(`set TimeZone to 'Etc/GMT+${i}'`);
     await sql.unsafe(`set role ${i % 2 ? 'alice' : 'app'}`);
   }));
   const seen = await Promise.all(all.map(async (sql, i) => {

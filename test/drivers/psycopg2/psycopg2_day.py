@@ -325,11 +325,12 @@ def crowd():
         conns.append(conn)
         ask(conn, f"set search_path to tenant_{i % 4}")
         ask(conn, "set TimeZone to %s", (f"Etc/GMT+{i}",))
-        ask(conn, f"prepare by_hand (int) as select name, {i}, $1,"
-                  " current_setting('TimeZone') from item where id = $1")
+        ask(conn, "set role " + ("alice" if i % 2 else "app"))
     for turn in range(8):
         for i, conn in enumerate(conns):
-            say(i, ask(conn, "execute by_hand (%s)", (turn,)))
+            say(i, ask(conn, "select name, %s, current_setting('TimeZone'),"
+                             " current_user from item where id = %s",
+                       (i, turn)))
     for i, conn in enumerate(conns):
         conn.autocommit = False
         ask(conn, "update item set name = name || %s where id = 9", (str(i),))
