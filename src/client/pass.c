@@ -481,18 +481,31 @@ bind_session(struct client *client, const struct run *run, const uint8_t *body,
 	}
 }
 
+/* Whether what does OPS is a SELECT. */
+static bool
+has_rows(const struct session_ops *ops)
+{
+	for (uint16_t i = 0; i < ops->count; i++) {
+		if (ops->items[i].is_function) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static void
 execute_session(struct client *client, struct run *run, const uint8_t *body,
     const struct frame *frame)
 {
 	static const uint8_t plain[5];
+	const struct session_ops *ops = client->session.bound.ops;
 
-	if (client->session.bound.ops == NULL || frame->body_bytes == 0 ||
-	    body[0] != '\0') {
+	if (ops == NULL || frame->body_bytes == 0 || body[0] != '\0') {
 		return;
 	}
+	/* A SET has no rows that could be too many; pgjdbc asks for one. */
 	if (frame->body_bytes != sizeof(plain) ||
-	    memcmp(body, plain, sizeof(plain)) != 0) {
+	    (memcmp(body, plain, sizeof(plain)) != 0 && has_rows(ops))) {
 		link_pin(client, "setting with a limit of rows");
 		return;
 	}

@@ -252,3 +252,15 @@ def test_drivers_with_prepared_statements_share_few_servers(pgweir, cluster):
     finally:
         for conn in conns:
             conn.close()
+
+
+def test_a_setting_asked_for_with_a_limit_of_rows_keeps_no_server(
+        pgweir, cluster):
+    """As pgjdbc does."""
+    proxy = pgweir(**on_servers(cluster, 1))
+    with proxy.login() as conn, proxy.login() as other:
+        conn.send(wire.parse("set work_mem = '7MB'"), wire.bind(),
+                  wire.execute(max_rows=1), wire.sync())
+        assert conn.types_until() == "12CZ"
+        assert other.value("show work_mem") == "4MB"
+        assert conn.value("show work_mem") == "7MB"
