@@ -14,10 +14,6 @@ POOL_SIZE = 2
 NEIGHBOURS = 3
 SECONDS = 30  # for one run of a program
 
-# Strict: to be taken out as soon as it is there.
-CROWDS_NOT_YET = {
-    "jdbc": "pgjdbc executes its SET with a limit of one row, which pins"}
-
 BY_NAME = {program.name: program for program in PROGRAMS}
 
 
@@ -189,11 +185,7 @@ def test_no_trace_is_left(runs):
     assert runs.through("day").traces == []
 
 
-@pytest.mark.parametrize("runs", [
-    pytest.param(name, marks=[pytest.mark.xfail(
-        strict=True, reason=CROWDS_NOT_YET[name])]
-        if name in CROWDS_NOT_YET else [])
-    for name in BY_NAME], indirect=True)
+@of_programs
 def test_more_connections_than_servers_work_at_the_same_time(runs):
     right = expected(runs, "crowd", "crowd")
     assert section(runs.through("crowd"), "crowd") == right
