@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "core/buf.h"
 #include "server/server_int.h"
 
 void
@@ -15,13 +16,34 @@ out_init(struct out *out, struct server *server)
 	out->count = 0;
 	out->used = 0;
 	out->failed = false;
+	out->aside = (struct buf){0};
+}
+
+/* Makes room: what there is is copied. Nothing is sent here, for that can close
+ * the server and its holder, in whose midst the caller is. */
+static void
+set_aside(struct out *out)
+{
+	for (int i = 0; i < out->count; i++) {
+		buf_append(&out->aside, out->pieces[i].iov_base,
+		    out->pieces[i].iov_len);
+	}
+	out->count = 0;
+	out->used = 0;
 }
 
 bool
 out_flush(struct out *out)
 {
-	int count = out->count;
+	int count;
 
+	if (out->aside.length > 0) {
+		set_aside(out);
+		out->pieces[out->count++] =
+		    (struct iovec){.iov_base = buf_bytes(&out->aside),
+		        .iov_len = out->aside.length};
+	}
+	count = out->count;
 	out->count = 0;
 	out->used = 0;
 	/* It may have been lost since, over something else. */
@@ -29,7 +51,14 @@ out_flush(struct out *out)
 	if (!out->failed && (count > 0 || out->server->prelude.length > 0)) {
 		out->failed = !server_writev(out->server, out->pieces, count);
 	}
+	buf_fini(&out->aside);
 	return !out->failed;
+}
+
+void
+out_fini(struct out *out)
+{
+	buf_fini(&out->aside);
 }
 
 void
@@ -47,8 +76,8 @@ out_borrow(struct out *out, const void *bytes, size_t size)
 			return;
 		}
 	}
-	if (out->count == OUT_PIECES && !out_flush(out)) {
-		return;
+	if (out->count == OUT_PIECES) {
+		set_aside(out);
 	}
 	/* Pieces are only read, though their structure does not say so. */
 	out->pieces[out->count++] = (struct iovec){
@@ -63,14 +92,12 @@ out_copy(struct out *out, const void *bytes, size_t size)
 	if (size == 0 || out->failed) {
 		return;
 	}
-	if ((size > OUT_ROOM - out->used || out->count == OUT_PIECES) &&
-	    !out_flush(out)) {
-		return;
+	if (size > OUT_ROOM - out->used || out->count == OUT_PIECES) {
+		set_aside(out);
 	}
 	if (size > OUT_ROOM) {
-		/* They stay until it has left. */
-		out_borrow(out, bytes, size);
-		(void)out_flush(out);
+		set_aside(out);
+		buf_append(&out->aside, bytes, size);
 		return;
 	}
 	place = out->room + out->used;

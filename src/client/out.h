@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "core/buf.h"
+
 struct server;
 
 #define OUT_PIECES 64
@@ -23,6 +25,7 @@ struct out {
 	int count;
 	size_t used; /* of room */
 	bool failed; /* the server was lost; all further calls do nothing */
+	struct buf aside; /* owned; what goes before the pieces */
 	struct iovec pieces[OUT_PIECES];
 	uint8_t room[OUT_ROOM];
 };
@@ -31,11 +34,15 @@ struct out {
 void out_init(struct out *out, struct server *server);
 
 /* BYTES go next; they stay where they are until out_flush(). Adjoining pieces
- * become one. Flushes by itself when full. */
+ * become one. When it is full, what there is is copied aside: only out_flush()
+ * sends, and can lose the server. */
 void out_borrow(struct out *out, const void *bytes, size_t size);
 
 /* As out_borrow(), for bytes that do not stay: copied. */
 void out_copy(struct out *out, const void *bytes, size_t size);
+
+/* Drops what was never sent. */
+void out_fini(struct out *out);
 
 /* Sends everything. False when the server was lost over it, and perhaps its
  * holder with it. */

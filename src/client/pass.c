@@ -754,5 +754,6 @@ pass_messages(
 	if (client->state == CLIENT_ACTIVE && client->server == server) {
 		(void)run_flush(client, &run);
 	}
+	out_fini(&run.out);
 	return run.at;
 }
