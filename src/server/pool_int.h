@@ -33,6 +33,7 @@ struct pool_slot {
 	enum node_role last_role; /* what its servers were made under */
 	struct error last_error;
 	struct hash128 accepted[SLOT_ACCEPTED];
+	size_t next_accepted; /* the place to be taken next */
 	struct grave grave;
 };
 

@@ -19,20 +19,40 @@
 
 /* ---- what a node has accepted before ------------------------------------- */
 
-/* One place for each hash, the latest wins: to have forgotten one costs a round
- * trip. */
+/* The place of these formats, or NULL. */
 static struct hash128 *
 place_of(struct pool_slot *slot, const struct hash128 *formats)
 {
-	return &slot->accepted[formats->low % SLOT_ACCEPTED];
+	for (size_t i = 0; i < SLOT_ACCEPTED; i++) {
+		struct hash128 *place = &slot->accepted[i];
+
+		if (place->low == formats->low &&
+		    place->high == formats->high) {
+			return place;
+		}
+	}
+	return NULL;
 }
 
-static bool
-has_accepted(struct pool_slot *slot, const struct hash128 *formats)
+/* The longest known goes when there is no room: to have forgotten one costs a
+ * round trip. */
+static void
+note_accepted(struct pool_slot *slot, const struct hash128 *formats)
 {
-	const struct hash128 *place = place_of(slot, formats);
+	if (place_of(slot, formats) == NULL) {
+		slot->accepted[slot->next_accepted] = *formats;
+		slot->next_accepted = (slot->next_accepted + 1) % SLOT_ACCEPTED;
+	}
+}
 
-	return place->low == formats->low && place->high == formats->high;
+static void
+forget_accepted(struct pool_slot *slot, const struct hash128 *formats)
+{
+	struct hash128 *place = place_of(slot, formats);
+
+	if (place != NULL) {
+		*place = (struct hash128){0};
+	}
 }
 
 void
@@ -43,7 +63,7 @@ server_set_profile(struct server *server, struct profile *profile)
 
 	server->profile = profile_ref(profile);
 	profile_release(&before);
-	*place_of(server->slot, formats) = *formats;
+	note_accepted(server->slot, formats);
 }
 
 /* ---- sending ------------------------------------------------------------- */
@@ -56,7 +76,7 @@ may_go_at_once(const struct server *server, const struct profile *profile)
 	case SWITCH_TRAVELS:
 		return true;
 	case SWITCH_FORMATS:
-		return has_accepted(server->slot, profile_formats(profile));
+		return place_of(server->slot, profile_formats(profile)) != NULL;
 	case SWITCH_WAITS:
 		break;
 	}
@@ -128,6 +148,6 @@ server_unset_profile(struct server *server, const struct profile *profile)
 {
 	/* The request behind it runs without settings that make no difference
 	 * to what it does. Nobody else is to follow that way. */
-	*place_of(server->slot, profile_formats(profile)) = (struct hash128){0};
+	forget_accepted(server->slot, profile_formats(profile));
 	server->retire = true;
 }
