@@ -1,0 +1,256 @@
+/*
+ * session_bind.c - a client's settings by the extended protocol: what is bound
+ * to the unnamed portal, and what must be run behind its Execute.
+ *
+ * What a Bind gives as a value is kept until it is run. A RESET is followed by
+ * a statement of our own that sets what the client came with.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/out.h"
+#include "client/session_int.h"
+#include "core/buf.h"
+#include "core/mem.h"
+#include "proto/frame.h"
+#include "proto/msg.h"
+#include "proto/reader.h"
+#include "server/note.h"
+#include "server/profile.h"
+#include "server/server_int.h"
+#include "sql/session_ops.h"
+
+/* A statement and a portal of our own; no client's is called so. */
+#define OUR_NAME SESSION_OUR_PREFIX "reset"
+
+/* ---- bound, then run ----------------------------------------------------- */
+
+static void
+unbind(struct session_bound *bound)
+{
+	if (bound->ops != NULL) {
+		session_free_values(bound->ops, &bound->values);
+		session_ops_release(&bound->ops);
+	}
+}
+
+void
+session_unbind(struct client *client)
+{
+	unbind(&client->session.bound);
+}
+
+#define OID_TEXT 25
+#define OID_UNKNOWN 705
+#define OID_VARCHAR 1043
+
+static bool
+is_text(const uint8_t *types, size_t count, size_t index)
+{
+	uint32_t oid = index < count ? frame_u32(types + 4 * index) : 0;
+
+	return oid == 0 || oid == OID_TEXT || oid == OID_UNKNOWN ||
+	    oid == OID_VARCHAR;
+}
+
+/* Copies parameter number WANTED (from 1) of a Bind, whose rest behind its
+ * names READER reads. False if that cannot be. */
+static bool
+copy_parameter(struct reader reader, size_t wanted, char **value)
+{
+	int16_t formats = reader_i16(&reader);
+	int16_t count;
+
+	*value = NULL;
+	if (formats < 0) {
+		return false;
+	}
+	(void)reader_bytes(&reader, 2 * (size_t)formats);
+	count = reader_i16(&reader);
+	for (int16_t i = 0; i < count; i++) {
+		int32_t size = reader_i32(&reader);
+		const uint8_t *bytes =
+		    size < 0 ? NULL : reader_bytes(&reader, (size_t)size);
+
+		if (!reader_ok(&reader)) {
+			return false;
+		}
+		if ((size_t)i + 1 != wanted) {
+			continue;
+		}
+		if (size < 0) {
+			return true; /* NULL */
+		}
+		if ((size_t)size > SESSION_VALUE_MAX_BYTES ||
+		    memchr(bytes, 0, (size_t)size) != NULL) {
+			return false;
+		}
+		*value = mem_strndup((const char *)bytes, (size_t)size);
+		return true;
+	}
+	return false;
+}
+
+static bool
+copy_values(struct session_bound *bound, const uint8_t *body, size_t size,
+    const uint8_t *types, size_t count)
+{
+	struct reader reader;
+
+	reader_init(&reader, body, size);
+	(void)reader_cstr(&reader); /* portal */
+	(void)reader_cstr(&reader); /* statement */
+	if (!reader_ok(&reader)) {
+		return false;
+	}
+	bound->values = mem_zalloc(bound->ops->count * sizeof(*bound->values));
+	for (size_t i = 0; i < bound->ops->count; i++) {
+		size_t parameter = bound->ops->items[i].parameter;
+
+		if (parameter > 0 &&
+		    (!is_text(types, count, parameter - 1) ||
+		        !copy_parameter(
+		            reader, parameter, &bound->values[i]))) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* A statement that only a Query can have in another form. */
+static bool
+needs_other_form(const struct session_ops *ops)
+{
+	for (size_t i = 0; i < ops->count; i++) {
+		if (session_is_statements_op(&ops->items[i])) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* set_config() with NULL is a RESET, which needs the client's own value. */
+static bool
+is_reset_by_value(const struct client *client, const struct session_ops *ops,
+    char *const *values)
+{
+	for (size_t i = 0; i < ops->count; i++) {
+		const struct session_op *op = &ops->items[i];
+
+		if (op->kind == SESSION_SET &&
+		    session_value(ops, values, i) == NULL &&
+		    (profile_get(client->session.startup, op->name) != NULL ||
+		        strcmp(op->name, "session_authorization") == 0)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+const char *
+session_bind(struct client *client, const uint8_t *body, size_t size,
+    struct session_ops *ops, const uint8_t *types, size_t count)
+{
+	struct session_bound *bound = &client->session.bound;
+
+	unbind(bound);
+	if (ops == NULL) {
+		return NULL;
+	}
+	bound->ops = session_ops_ref(ops);
+	if (needs_other_form(ops)) {
+		return "DISCARD or DEALLOCATE in the extended protocol";
+	}
+	if (!copy_values(bound, body, size, types, count) ||
+	    is_reset_by_value(client, ops, bound->values)) {
+		return "set_config()";
+	}
+	return session_check(client, ops, bound->values);
+}
+
+/* The SQL that sets what OPS, of one statement, have not; NULL: there is none.
+ * The caller owns it. */
+static char *
+own_values_behind(const struct client *client, const struct session_ops *ops)
+{
+	struct buf values = {0};
+	char *text = NULL;
+
+	for (size_t i = 0; i < ops->count && values.length == 0; i++) {
+		const struct session_op *op = &ops->items[i];
+
+		if (op->kind == SESSION_RESET ||
+		    op->kind == SESSION_RESET_ALL ||
+		    op->kind == SESSION_DISCARD_ALL) {
+			(void)session_put_own_values(client, op, &values);
+		}
+	}
+	if (values.length > 0) {
+		text = mem_strdup(buf_text(&values));
+	}
+	buf_fini(&values);
+	return text;
+}
+
+struct session_run
+session_execute(struct client *client)
+{
+	struct session_bound *bound = &client->session.bound;
+	struct session_run run = {0};
+	struct session_part *part;
+
+	if (bound->ops == NULL || !session_is_of_interest(client, bound->ops)) {
+		return run;
+	}
+	session_settle(client, bound->ops, bound->values);
+	run.behind = own_values_behind(client, bound->ops);
+	part = session_part_new(bound->ops, &bound->values);
+	unbind(bound); /* once done it does nothing more */
+	run.note = note_new();
+	run.note->part = &part->part;
+	return run;
+}
+
+/* ---- behind an Execute --------------------------------------------------- */
+
+static void
+put_helper(struct client *client, struct out *out, uint8_t type,
+    const struct buf *message)
+{
+	answers_sent_helper(&client->server->answers, type);
+	out_copy(out, buf_bytes(message), message->length);
+}
+
+/* Runs TEXT by a statement and a portal of our own. */
+static void
+put_statement(struct client *client, struct out *out, const char *text)
+{
+	static const uint8_t types[] = {
+	    MSG_PARSE, MSG_BIND, MSG_EXECUTE, MSG_CLOSE, MSG_CLOSE};
+
+	for (int i = 0; i < 5 && !out->failed; i++) {
+		struct buf message = {0};
+		bool fits = i == 0
+		    ? msg_parse(&message, OUR_NAME, text, NULL, 0)
+		    : i == 1 ? msg_bind(&message, OUR_NAME, OUR_NAME, NULL, 0)
+		    : i == 2
+		    ? msg_execute(&message, OUR_NAME, 0)
+		    : msg_close(&message, i == 3 ? 'P' : 'S', OUR_NAME);
+
+		if (fits) {
+			put_helper(client, out, types[i], &message);
+		}
+		buf_fini(&message);
+	}
+}
+
+void
+session_put_behind(
+    struct client *client, struct session_run *run, struct out *out)
+{
+	if (run->behind != NULL) {
+		put_statement(client, out, run->behind);
+		free(run->behind);
+		run->behind = NULL;
+	}
+}
