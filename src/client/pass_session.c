@@ -1,0 +1,216 @@
+/*
+ * pass_session.c - what messages on their way do to their client's session.
+ *
+ * The operations of a text are found again when it is bound, and noted when it
+ * is run; what cannot be followed keeps the client on its server.
+ */
+#include <string.h>
+
+#include "client/batch.h"
+#include "client/pass_int.h"
+#include "client/prepare.h"
+#include "client/request.h"
+#include "conf/config.h"
+#include "server/pool_int.h"
+#include "server/server_int.h"
+#include "server/statement.h"
+#include "sql/session_ops.h"
+
+/* Whether the texts that are next may do anything to it. */
+static bool
+is_looked_at(const struct client *client, const struct run *run)
+{
+	return run->judged ? client->batch.has_ops
+	                   : client->pool->options.mode != POOL_MODE_SESSION;
+}
+
+/* An end of the transaction in a text that is not followed. */
+static void
+check_control(struct client *client, const struct verdict *verdict)
+{
+	const struct session *session = &client->session;
+
+	if (verdict->ops == NULL && verdict->has_transaction_control &&
+	    verdict->kind != SQL_BEGIN &&
+	    (session->is_settling || !changes_are_none(&session->changes))) {
+		link_pin(client, "statement not understood");
+	}
+}
+
+static bool
+query_session(struct client *client, struct run *run, const uint8_t *body,
+    const struct frame *frame)
+{
+	struct verdict verdict;
+	size_t length, ignored;
+	const char *text;
+
+	session_unbind(client);
+	text =
+	    batch_text(MSG_QUERY, body, frame->body_bytes, &length, &ignored);
+	if (text == NULL || !is_looked_at(client, run)) {
+		return true;
+	}
+	batch_look_up(client, text, length, &verdict);
+	check_control(client, &verdict);
+	run->session =
+	    session_query(client, text, length, verdict.ops, &run->rewritten);
+	return !run->session.must_wait;
+}
+
+static void
+parse_session(struct client *client, const struct run *run, const uint8_t *body,
+    const struct frame *frame)
+{
+	struct session *session = &client->session;
+	struct verdict verdict;
+	size_t length, name_length;
+	const char *text = batch_text(
+	    MSG_PARSE, body, frame->body_bytes, &length, &name_length);
+
+	if (text == NULL || name_length > 0) {
+		return;
+	}
+	session_ops_release(&session->unnamed_ops);
+	if (is_looked_at(client, run)) {
+		batch_look_up(client, text, length, &verdict);
+		check_control(client, &verdict);
+		session->unnamed_ops = session_ops_ref(verdict.ops);
+	}
+}
+
+/* The declared types of the parameters of a Parse BODY; *COUNT of them. */
+static const uint8_t *
+find_types(const uint8_t *body, size_t size, size_t *count)
+{
+	size_t length, name_length, before;
+	const char *text =
+	    batch_text(MSG_PARSE, body, size, &length, &name_length);
+
+	*count = 0;
+	if (text == NULL) {
+		return NULL;
+	}
+	before = (size_t)((const uint8_t *)text - body) + length + 1;
+	if (size < before + 2) {
+		return NULL;
+	}
+	*count = (size_t)body[before] << 8 | body[before + 1];
+	if (*count > (size - before - 2) / 4) {
+		*count = 0;
+	}
+	return body + before + 2;
+}
+
+static void
+bind_session(struct client *client, const struct run *run, const uint8_t *body,
+    const struct frame *frame)
+{
+	const struct unnamed *unnamed = &client->unnamed;
+	const uint8_t *types = NULL;
+	struct session_ops *ops = NULL;
+	struct statement *statement;
+	struct prepare_name name;
+	size_t count = 0;
+	const char *reason;
+
+	if (!prepare_find_name(MSG_BIND, body, frame->body_bytes, &name)) {
+		return;
+	}
+	if (name.length == 0) {
+		ops = client->session.unnamed_ops;
+		if (ops != NULL && unnamed->size > 0) {
+			types =
+			    find_types(unnamed->bytes, unnamed->size, &count);
+		}
+	} else if (client->is_tracked && is_looked_at(client, run) &&
+	    prepare_look_up(client, &name, &statement) == NAME_KNOWN) {
+		ops = statement->verdict.ops;
+		types = statement->body + statement->text_length + 3;
+		count = (size_t)types[-2] << 8 | types[-1];
+	}
+	if (body[0] != '\0') {
+		if (ops != NULL) {
+			link_pin(client, "setting by a named portal");
+		}
+		return;
+	}
+	reason =
+	    session_bind(client, body, frame->body_bytes, ops, types, count);
+	if (reason != NULL) {
+		link_pin(client, reason);
+	}
+}
+
+/* Whether what does OPS is a SELECT. */
+static bool
+has_rows(const struct session_ops *ops)
+{
+	for (uint16_t i = 0; i < ops->count; i++) {
+		if (ops->items[i].is_function) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void
+execute_session(struct client *client, struct run *run, const uint8_t *body,
+    const struct frame *frame)
+{
+	static const uint8_t plain[5];
+	const struct session_ops *ops = client->session.bound.ops;
+
+	if (ops == NULL || frame->body_bytes == 0 || body[0] != '\0') {
+		return;
+	}
+	/* A SET has no rows that could be too many; pgjdbc asks for one. */
+	if (frame->body_bytes != sizeof(plain) ||
+	    (memcmp(body, plain, sizeof(plain)) != 0 && has_rows(ops))) {
+		link_pin(client, "setting with a limit of rows");
+		return;
+	}
+	run->session = session_execute(client);
+}
+
+bool
+pass_session(struct client *client, struct run *run, const struct frame *frame)
+{
+	const uint8_t *body = run->bytes + run->at + FRAME_HEADER_BYTES;
+	size_t here = run->size - run->at - FRAME_HEADER_BYTES;
+	struct session *session = &client->session;
+
+	if (client->on_replica || client->server->answers.copy_in) {
+		return true;
+	}
+	if (pass_is_text(frame) && session->is_lexical) {
+		link_pin(client, "setting that changes how texts are read");
+	}
+	if (here < frame->body_bytes) {
+		if (pass_is_text(frame) &&
+		    (session->is_settling ||
+		        !changes_are_none(&session->changes))) {
+			link_pin(client, "text too long");
+		}
+		if (frame->type == MSG_PARSE) {
+			session_ops_release(&session->unnamed_ops);
+		}
+		session_unbind(client);
+		return true;
+	}
+	switch (frame->type) {
+	case MSG_QUERY:
+		return query_session(client, run, body, frame);
+	case MSG_PARSE:
+		parse_session(client, run, body, frame);
+		return true;
+	case MSG_BIND:
+		bind_session(client, run, body, frame);
+		return true;
+	case MSG_EXECUTE:
+		execute_session(client, run, body, frame);
+		return true;
+	default:
+		return true;
+	}
+}
