@@ -10,51 +10,23 @@
  * several statements the last may be the one that is refused: their answers are
  * held whole, as far as there is room.
  */
-#include <assert.h>
-#include <string.h>
+#include "client/answer_int.h"
 
-#include "client/client_int.h"
-#include "client/prepare.h"
+#include <assert.h>
+
 #include "client/request.h"
 #include "core/buf.h"
 #include "core/error.h"
 #include "net/stream.h"
-#include "proto/error_fields.h"
-#include "proto/frame.h"
 #include "proto/msg.h"
 #include "server/pool_int.h"
 #include "server/server_int.h"
-#include "server/statement.h"
 
 /* A longer error message is passed on without a look. */
 #define LOOK_MAX (SCRATCH_BYTES - 1)
 
-/* So many times a batch is sent again because of a statement. */
-#define HEAL_ATTEMPTS 2
-
 /* More than this is not held: the answer begins, whatever comes of it. */
 #define HOLD_MAX (4 * HELD_MAX)
-
-/* One read's worth of a server's bytes; those from START to AT are the
- * client's and have not left yet. */
-struct flow {
-	struct server *server;
-	const uint8_t *bytes;
-	size_t size;
-	size_t start;
-	size_t at;
-	enum session_answer session; /* what becomes of the message at .at, and
-	                                its tag, for its client's session */
-	const char *tag;
-	bool is_switch_error; /* the message at .at refuses settings of ours
-	                         that travelled with the request */
-};
-
-/* What to do after a message. */
-enum next {
-	NEXT_GO_ON,
-	NEXT_STOP
-};
 
 /* The answer has begun in earnest: what was held leaves first. */
 static bool
@@ -99,10 +71,8 @@ heal_forgo(struct client *client)
 	return true;
 }
 
-/* Sends what is due, unless it must be held; leaves out the next SKIPPED bytes.
- * False when the client was closed. */
-static bool
-flow_cut(struct client *client, struct flow *flow, size_t skipped)
+bool
+answer_cut(struct client *client, struct flow *flow, size_t skipped)
 {
 	const uint8_t *bytes = flow->bytes + flow->start;
 	size_t size = flow->at - flow->start;
@@ -113,166 +83,6 @@ flow_cut(struct client *client, struct flow *flow, size_t skipped)
 		return true;
 	}
 	return client_answer(client, bytes, size);
-}
-
-/* ---- refusals ------------------------------------------------------------ */
-
-/*
- * What a replica says when it will not do what the primary might: read-only
- * transaction, feature or state not available in recovery, a conflict with
- * recovery, a shutdown; and objects that have not arrived there yet.
- */
-static bool
-is_refusal(const struct error_fields *fields, bool *is_write, bool *is_loss)
-{
-	static const char *const states[] = {"25006", "0A000", "55000", "40001",
-	    "40P01", "57P01", "57P02", "57P03", "57P04", "58000", "58030",
-	    "58P01", "42P01", "42703", "42704", "42883", "3F000", "XX001",
-	    "XX002"};
-
-	*is_write = strcmp(fields->sqlstate, "25006") == 0;
-	*is_loss = strncmp(fields->sqlstate, "57P", 3) == 0 ||
-	    strncmp(fields->sqlstate, "40", 2) == 0;
-	for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++) {
-		if (strcmp(fields->sqlstate, states[i]) == 0) {
-			return true;
-		}
-	}
-	return false;
-}
-
-/* A statement's rows are not any more what they were when it was prepared. */
-static bool
-is_changed_result(const struct error_fields *fields)
-{
-	return strcmp(fields->sqlstate, "0A000") == 0 &&
-	    strcmp(fields->routine, "RevalidateCachedQuery") == 0;
-}
-
-/* The server says that a prepared statement is not what we believed: it has
- * lost it, or its result has changed. */
-static bool
-is_wrong_belief(const struct error_fields *fields)
-{
-	return (strcmp(fields->sqlstate, "26000") == 0 &&
-	           strstr(fields->message, STATEMENT_PREFIX) != NULL) ||
-	    is_changed_result(fields);
-}
-
-/* An error from a replica, of which nothing has been passed on. True when the
- * request was routed again. */
-static bool
-try_replay(struct client *client, struct flow *flow, const struct frame *frame)
-{
-	const uint8_t *body = flow->bytes + flow->at + FRAME_HEADER_BYTES;
-	struct replay *replay = &client->replay;
-	struct error_fields fields;
-	bool is_write = false, is_loss = false, is_wrong;
-
-	if (error_fields_parse(body, frame->body_bytes, &fields) != 0 ||
-	    client->pass_left > 0) {
-		return false;
-	}
-	is_wrong = is_wrong_belief(&fields);
-	if (is_changed_result(&fields)) {
-		if (!replay->is_described) {
-			return false; /* it goes by an older description */
-		}
-		prepared_doubt(&flow->server->prepared);
-	}
-	if (!is_wrong &&
-	    (replay->heals || !is_refusal(&fields, &is_write, &is_loss))) {
-		return false;
-	}
-	if (replay->heals && replay->attempts >= HEAL_ATTEMPTS) {
-		return false;
-	}
-	if (is_write && replay->has_shape) {
-		router_learn_write(
-		    client->set->router, client->pool, &replay->shape);
-	}
-	log_debug(&client->log, "refused by %s: %s",
-	    flow->server->slot->node->name, fields.message);
-	/* What was held of the answer goes nowhere; the server's rest is left
-	 * to be drained. */
-	flow->at += frame_bytes(frame);
-	flow->start = flow->at;
-	flow->server->slot->node->counters.replays++;
-	link_replay(client, !is_loss);
-	return true;
-}
-
-/* Whether the error at hand is that settings were refused which have gone in
- * front of the request: no answer to that, which runs all the same. */
-static bool
-is_switch_error(const struct flow *flow, const struct frame *frame)
-{
-	struct error_fields fields;
-
-	if (frame->type != MSG_ERROR_RESPONSE ||
-	    !server_is_switching(flow->server) ||
-	    frame_bytes(frame) > flow->size - flow->at ||
-	    error_fields_parse(flow->bytes + flow->at + FRAME_HEADER_BYTES,
-	        frame->body_bytes, &fields) != 0 ||
-	    error_fields_is_fatal(&fields)) {
-		return false;
-	}
-	log_warning(&flow->server->log,
-	    "settings sent with a request were refused, it runs without: %s",
-	    fields.message);
-	return true;
-}
-
-/* An error the client gets: what follows from it for routing. */
-static void
-note_error(struct client *client, const uint8_t *body, size_t size)
-{
-	struct error_fields fields;
-
-	if (error_fields_parse(body, size, &fields) != 0) {
-		return;
-	}
-	client->told_fatal =
-	    client->told_fatal || error_fields_is_fatal(&fields);
-}
-
-/* What an error, which may be replayed, says of what we believed. */
-static void
-note_belief(
-    struct client *client, struct flow *flow, const uint8_t *body, size_t size)
-{
-	struct error_fields fields;
-
-	if (!client->is_tracked ||
-	    error_fields_parse(body, size, &fields) != 0 ||
-	    !is_wrong_belief(&fields)) {
-		return;
-	}
-	if (!is_changed_result(&fields)) {
-		prepared_doubt(&flow->server->prepared);
-	} else if (client->bound != NULL) {
-		/* Who has it gets the same error until it prepares anew. */
-		statement_outdate(client->bound);
-	}
-}
-
-/* An error that names a statement by our name says the client's instead. */
-static bool
-put_renamed(struct client *client, struct flow *flow, const struct frame *frame,
-    const uint8_t *body, enum next *next)
-{
-	struct buf message = {0};
-
-	if (!client->is_tracked ||
-	    !prepare_rename_error(client, body, frame->body_bytes, &message)) {
-		return false;
-	}
-	*next = flow_cut(client, flow, frame_bytes(frame)) &&
-	        client_answer(client, buf_bytes(&message), message.length)
-	    ? NEXT_GO_ON
-	    : NEXT_STOP;
-	buf_fini(&message);
-	return true;
 }
 
 /* ---- messages ------------------------------------------------------------ */
@@ -327,28 +137,10 @@ close_both(
 	struct error err;
 
 	error_set(&err, SQLSTATE_PROTOCOL_VIOLATION, "%s 0x%02X", what, type);
-	(void)flow_cut(client, flow, 0);
+	(void)answer_cut(client, flow, 0);
 	if (flow->server->state != SERVER_CLOSED) {
 		server_close(flow->server, CLOSE_SERVER_OUT_OF_STEP, &err);
 	}
-	return NEXT_STOP;
-}
-
-/* What we had sent ourselves, the BEGIN held back, has failed: what comes
- * behind it must not run without it. The client gets the server's words. */
-static enum next
-own_refused(struct flow *flow, const struct frame *frame, const uint8_t *body)
-{
-	struct error_fields fields;
-	struct error err;
-
-	if (error_fields_parse(body, frame->body_bytes, &fields) == 0) {
-		error_fields_to_error(&fields, &err);
-	} else {
-		error_set(&err, SQLSTATE_PROTOCOL_VIOLATION,
-		    "malformed error message from the server");
-	}
-	server_close(flow->server, CLOSE_SERVER_UNCLEAN, &err);
 	return NEXT_STOP;
 }
 
@@ -383,7 +175,7 @@ put_tag(struct client *client, struct flow *flow, const struct frame *frame)
 	bool ok;
 
 	msg_command_complete(&message, flow->tag);
-	ok = flow_cut(client, flow, frame_bytes(frame)) &&
+	ok = answer_cut(client, flow, frame_bytes(frame)) &&
 	    client_answer(client, buf_bytes(&message), message.length);
 	buf_fini(&message);
 	return ok ? NEXT_GO_ON : NEXT_STOP;
@@ -418,20 +210,20 @@ take_whole(struct client *client, struct flow *flow, const struct frame *frame,
 			client->begin_status = 0; /* it was to fail */
 			break;
 		}
-		note_belief(client, flow, body, frame->body_bytes);
+		answer_note_belief(client, flow, body, frame->body_bytes);
 		if (client->replay.is_holding &&
-		    try_replay(client, flow, frame)) {
+		    answer_try_replay(client, flow, frame)) {
 			return NEXT_STOP;
 		}
 		if (whose == ANSWERS_SWALLOW) {
-			return own_refused(flow, frame, body);
+			return answer_own_refused(flow, frame, body);
 		}
-		note_error(client, body, frame->body_bytes);
+		answer_note_error(client, body, frame->body_bytes);
 		client->session.has_failed = true;
 		if (is_answer_sure(client, frame->type) && !let_go(client)) {
 			return NEXT_STOP;
 		}
-		if (put_renamed(client, flow, frame, body, &next)) {
+		if (answer_put_renamed(client, flow, frame, body, &next)) {
 			return next;
 		}
 		break;
@@ -439,8 +231,8 @@ take_whole(struct client *client, struct flow *flow, const struct frame *frame,
 		break;
 	}
 	if (hidden) {
-		return flow_cut(client, flow, frame_bytes(frame)) ? NEXT_GO_ON
-		                                                  : NEXT_STOP;
+		return answer_cut(client, flow, frame_bytes(frame)) ? NEXT_GO_ON
+		                                                    : NEXT_STOP;
 	}
 	if (is_answer_sure(client, frame->type) && !let_go(client)) {
 		return NEXT_STOP;
@@ -452,7 +244,7 @@ take_whole(struct client *client, struct flow *flow, const struct frame *frame,
 	if (frame->type == MSG_READY_FOR_QUERY) {
 		session_on_ready(client, flow->server->status);
 		/* What is due leaves before the next answer may be held. */
-		if (client->replay.count > 1 && !flow_cut(client, flow, 0)) {
+		if (client->replay.count > 1 && !answer_cut(client, flow, 0)) {
 			return NEXT_STOP;
 		}
 		end_batch(client, flow);
@@ -471,7 +263,7 @@ take_part(struct client *client, struct flow *flow, const struct frame *frame,
 	client->answer_left = (uint32_t)(frame_bytes(frame) - n);
 	client->swallows_rest = whose == ANSWERS_SWALLOW;
 	if (whose == ANSWERS_SWALLOW) {
-		return flow_cut(client, flow, n) ? NEXT_GO_ON : NEXT_STOP;
+		return answer_cut(client, flow, n) ? NEXT_GO_ON : NEXT_STOP;
 	}
 	if (is_answer_sure(client, frame->type) && !let_go(client)) {
 		return NEXT_STOP;
@@ -492,7 +284,7 @@ put_invented(struct client *client, struct flow *flow)
 		return true;
 	}
 	if (answers_take_invented(answers, &out)) {
-		ok = flow_cut(client, flow, 0) &&
+		ok = answer_cut(client, flow, 0) &&
 		    client_answer(client, buf_bytes(&out), out.length);
 	}
 	buf_fini(&out);
@@ -507,7 +299,7 @@ take_rest(struct client *client, struct flow *flow)
 
 	client->answer_left -= (uint32_t)n;
 	if (client->swallows_rest) {
-		return flow_cut(client, flow, n) ? NEXT_GO_ON : NEXT_STOP;
+		return answer_cut(client, flow, n) ? NEXT_GO_ON : NEXT_STOP;
 	}
 	flow->at += n;
 	return NEXT_GO_ON;
@@ -565,7 +357,7 @@ take_message(struct client *client, struct flow *flow)
 	    frame_bytes(&frame) <= LOOK_MAX) {
 		return NEXT_STOP;
 	}
-	flow->is_switch_error = is_switch_error(flow, &frame);
+	flow->is_switch_error = answer_is_switch_error(flow, &frame);
 	if (frame.type == MSG_ERROR_RESPONSE && client->is_tracked) {
 		unnamed_on_error(client);
 	}
@@ -633,7 +425,7 @@ answer_on_readable(void *holder)
 		/* and the next */
 	}
 	if (still_linked(client, &flow)) {
-		(void)flow_cut(client, &flow, 0);
+		(void)answer_cut(client, &flow, 0);
 	}
 	keep = flow.size - flow.at;
 	server_read_done(flow.server, client, bytes + flow.at, keep);

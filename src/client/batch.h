@@ -36,7 +36,7 @@ enum batch_end {
 enum batch_end batch_find(const struct client *client, const uint8_t *at,
     size_t size, size_t *scanned, struct batch *batch);
 
-/* Fills the rest of BATCH, whose .bytes lie whole AT. */
+/* batch_judge.c: fills the rest of BATCH, whose .bytes lie whole AT. */
 void batch_judge(struct client *client, const uint8_t *at, struct batch *batch);
 
 /* Judges the text of STATEMENT, once for all. */
@@ -50,6 +50,11 @@ void batch_look_up(struct client *client, const char *text, size_t length,
  * followed; more is followed of a Query. */
 bool batch_untracks(
     const struct client *client, const struct verdict *verdict, bool is_query);
+
+/* Why a server on which a text of VERDICT has run cannot be shared, static;
+ * NULL: it can. */
+const char *batch_pin_reason(
+    const struct client *client, const struct verdict *verdict);
 
 /* Judges one text on a linked connection. Returns why its server cannot be
  * shared any more, static; NULL if it can. */

@@ -1,0 +1,78 @@
+/*
+ * prepare_untrack.c - a client's statements become its server's business.
+ */
+#include "client/prepare.h"
+
+#include <endian.h>
+
+#include "client/client_int.h"
+#include "client/out.h"
+#include "client/prepare_int.h"
+#include "core/buf.h"
+#include "proto/frame.h"
+#include "proto/msg.h"
+#include "server/server_int.h"
+#include "server/statement.h"
+
+/* Parses STATEMENT under the client's own NAME. */
+static void
+parse_raw(
+    void *context, const char *name, size_t length, struct statement *statement)
+{
+	struct out *out = context;
+	struct buf message = {0};
+	uint8_t type = MSG_PARSE;
+	uint32_t size =
+	    htobe32((uint32_t)(4 + length + 1 + statement->body_bytes));
+
+	buf_append(&message, &type, 1);
+	buf_append(&message, &size, sizeof(size));
+	buf_append(&message, name, length);
+	buf_append(&message, "", 1);
+	buf_append(&message, statement->body, statement->body_bytes);
+	if (!out->failed) {
+		answers_sent_helper(&out->server->answers, MSG_PARSE);
+	}
+	out_copy(out, buf_bytes(&message), message.length);
+	buf_fini(&message);
+}
+
+/* Nobody else's statements are left for the client to find. */
+static void
+close_all(struct out *out)
+{
+	struct statement *left;
+
+	while (!out->failed &&
+	    (left = prepared_surplus(&out->server->prepared, 0)) != NULL) {
+		supply_send(out, left, MSG_CLOSE, statement_put_close);
+	}
+}
+
+bool
+prepare_untrack(struct client *client, struct out *out)
+{
+	struct answers *answers = &out->server->answers;
+	bool is_inside = answers->batch_open;
+	struct buf sync = {0};
+
+	if (answers->notes.count > 0 ||
+	    (client->batch_status == 0 && answers->count > 0 && !is_inside)) {
+		return false;
+	}
+	if (client->batch_status == 'E' || answers_is_skipping(answers)) {
+		return true; /* the text will not run either */
+	}
+	close_all(out);
+	names_each(&client->names, parse_raw, out);
+	if (!is_inside && answers->batch_open && !out->failed) {
+		msg_sync(&sync);
+		answers_sent_own(answers, MSG_SYNC);
+		out_copy(out, buf_bytes(&sync), sync.length);
+		buf_fini(&sync);
+	}
+	names_clear(&client->names);
+	client->is_tracked = false;
+	client->untracks = false;
+	return true;
+}
