@@ -104,6 +104,9 @@ void
 unnamed_note(struct client *client, const uint8_t *body, size_t body_here)
 {
 	if (body_here > 0 && body[0] == '\0') {
+		if (!client->is_tracked) {
+			client->unnamed.number = ++client->set->last_unnamed;
+		}
 		client->server->unnamed_number = client->unnamed.number;
 		client->server->unnamed_queries =
 		    client->server->answers.queries;

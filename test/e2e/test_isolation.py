@@ -216,3 +216,16 @@ def test_session_mode_starts_every_client_afresh(pgweir):
     with proxy.login() as conn:
         assert conn.value("show work_mem") == "4MB"
         assert backend(conn) != first
+
+
+@pytest.mark.parametrize("statements", [0, 200])
+def test_a_neighbours_unnamed_statement_is_not_there(pgweir, statements):
+    """Also where statements are not followed."""
+    proxy = pgweir(default_pool_size=1, max_prepared_statements=statements)
+    with proxy.login(database="primary") as one, \
+            proxy.login(database="primary") as other:
+        one.send(wire.parse("select 'secret'"), wire.bind(), wire.execute(),
+                 wire.sync())
+        assert one.types_until() == "12DCZ"
+        other.send(wire.bind(), wire.execute(), wire.sync())
+        assert other.types_until() == "EZ"
