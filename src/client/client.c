@@ -172,11 +172,13 @@ take_held(struct client *client)
 	}
 }
 
-/* Everything was passed on: perhaps the rest of a copy that had failed. */
+/* What can go on has gone on: perhaps the rest of a copy that had failed, or a
+ * batch that was answered here. What is still held, if anything, is the
+ * beginning of a message, for which no server waits. */
 static void
 end_link_if_idle(struct client *client)
 {
-	if (client->state == CLIENT_ACTIVE && client->held.length == 0) {
+	if (client->state == CLIENT_ACTIVE) {
 		link_end_if_done(client);
 	}
 }

@@ -229,3 +229,15 @@ def test_a_neighbours_unnamed_statement_is_not_there(pgweir, statements):
         assert one.types_until() == "12DCZ"
         other.send(wire.bind(), wire.execute(), wire.sync())
         assert other.types_until() == "EZ"
+
+
+def test_a_batch_answered_on_the_way_keeps_no_server(pgweir):
+    """Nor does the beginning of a message that follows it."""
+    proxy = pgweir(default_pool_size=1)
+    with proxy.login(database="primary") as one, \
+            proxy.login(database="primary") as other:
+        one.send(wire.parse("select 1", "s"), wire.sync())
+        assert one.types_until() == "1Z"
+        one.send(wire.close("S", "s"), wire.sync(), b"Q")
+        assert one.types_until() == "3Z"
+        assert other.value("select 2") == "2"
