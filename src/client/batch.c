@@ -187,8 +187,8 @@ batch_judge_statement(struct client *client, struct statement *statement)
 {
 	batch_look_up(client, (const char *)statement->body,
 	    statement->text_length, &statement->verdict);
-	statement->has_shape = catalogue_last_shape(
-	    client->set->catalogue, &statement->shape, NULL);
+	statement->has_shape =
+	    catalogue_last_shape(client->set->catalogue, &statement->shape);
 	(void)session_ops_ref(statement->verdict.ops);
 	statement->is_judged = true;
 }

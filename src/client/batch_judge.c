@@ -131,8 +131,7 @@ collect_text(struct client *client, const struct verdict *verdict,
     struct collected *all, struct batch *batch)
 {
 	struct hash128 shape = {0};
-	bool has_shape =
-	    catalogue_last_shape(client->set->catalogue, &shape, NULL);
+	bool has_shape = catalogue_last_shape(client->set->catalogue, &shape);
 
 	collect_verdict(client, verdict, &shape, has_shape, all, batch);
 }
@@ -156,7 +155,7 @@ collect_definition(struct client *client, const struct prepare_name *name,
 	defined->name = *name;
 	defined->verdict = *verdict;
 	defined->has_shape =
-	    catalogue_last_shape(client->set->catalogue, &defined->shape, NULL);
+	    catalogue_last_shape(client->set->catalogue, &defined->shape);
 	all->defined_count++;
 }
 

@@ -5,7 +5,7 @@
  * begins with. So the BEGIN is answered here, and travels with that statement.
  */
 #include <assert.h>
-#include <string.h>
+#include <strings.h>
 
 #include "client/batch.h"
 #include "client/client_int.h"
@@ -14,27 +14,23 @@
 #include "proto/frame.h"
 #include "proto/msg.h"
 #include "server/server_int.h"
+#include "sql/lexer.h"
 
 /* START TRANSACTION has a tag of its own. */
 static const char *
-command_tag(
-    struct client *client, uint8_t type, const uint8_t *body, size_t size)
+command_tag(uint8_t type, const uint8_t *body, size_t size)
 {
-	const struct catalogue_session session = {.std_strings = true};
 	size_t length = 0, ignored;
 	const char *text = batch_text(type, body, size, &length, &ignored);
-	struct verdict verdict;
-	struct hash128 hash;
-	struct buf shape = {0};
-	bool is_start;
+	struct lexer lexer;
+	struct token first;
 
-	catalogue_lookup(client->set->catalogue, text == NULL ? "" : text,
-	    length, &session, loop_now_us(client->set->loop), &verdict);
-	is_start =
-	    catalogue_last_shape(client->set->catalogue, &hash, &shape) &&
-	    strncmp(buf_text(&shape), "start", 5) == 0;
-	buf_fini(&shape);
-	return is_start ? "START TRANSACTION" : "BEGIN";
+	lexer_init(&lexer, text == NULL ? "" : text, length, true);
+	lexer_next(&lexer, &first);
+	return first.class == TOKEN_WORD && first.length == 5 &&
+	        strncasecmp(first.start, "start", 5) == 0
+	    ? "START TRANSACTION"
+	    : "BEGIN";
 }
 
 static void
@@ -89,8 +85,7 @@ begin_hold(struct client *client, const uint8_t *at, size_t size)
 		const uint8_t *body = at + position + FRAME_HEADER_BYTES;
 
 		if (frame.type == MSG_QUERY || frame.type == MSG_PARSE) {
-			tag = command_tag(
-			    client, frame.type, body, frame.body_bytes);
+			tag = command_tag(frame.type, body, frame.body_bytes);
 			unnamed_drop(client);
 		}
 		if (frame.type == MSG_PARSE) {

@@ -7,6 +7,7 @@
 #ifndef CORE_HASH_H
 #define CORE_HASH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,6 +16,12 @@ struct hash128 {
 	uint64_t low;
 	uint64_t high;
 };
+
+static inline bool
+hash_equal128(const struct hash128 *a, const struct hash128 *b)
+{
+	return a->low == b->low && a->high == b->high;
+}
 
 struct hash128 hash_bytes128(const void *bytes, size_t size);
 

@@ -26,8 +26,7 @@ place_of(struct pool_slot *slot, const struct hash128 *formats)
 	for (size_t i = 0; i < SLOT_ACCEPTED; i++) {
 		struct hash128 *place = &slot->accepted[i];
 
-		if (place->low == formats->low &&
-		    place->high == formats->high) {
+		if (hash_equal128(place, formats)) {
 			return place;
 		}
 	}

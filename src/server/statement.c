@@ -186,8 +186,7 @@ static bool
 is_same(const struct statement *statement, const struct hash128 *meaning,
     const uint8_t *body, size_t size)
 {
-	return statement->meaning.low == meaning->low &&
-	    statement->meaning.high == meaning->high &&
+	return hash_equal128(&statement->meaning, meaning) &&
 	    statement->body_bytes == size &&
 	    memcmp(statement->body, body, size) == 0;
 }

@@ -1,10 +1,10 @@
 /*
  * catalogue.c - verdicts remembered by shape.
  *
- * A text is scanned into its shape each time; only a shape never seen (or
- * forgotten) is parsed, and what is learnt holds for every text of that shape.
- * So the effects of a shape that cannot be parsed are judged on the shape, too,
- * never on the one text at hand.
+ * A text is scanned into its shape unless the very same was met lately; only a
+ * shape never seen (or forgotten) is parsed, and what is learnt holds for every
+ * text of that shape. So the effects of a shape that cannot be parsed are
+ * judged on the shape, too, never on the one text at hand.
  *
  * Parsing is paid from a bucket of microseconds that fills with time. When it
  * is empty a new shape is not parsed and not remembered: it goes to the
@@ -49,6 +49,18 @@ struct entry {
 	UT_hash_handle hh;
 };
 
+/*
+ * Texts looked up lately, each in the one place its hash tells: the same text
+ * need not be scanned again. Drivers that bind their values send the same few
+ * texts over and over.
+ */
+#define MEMOS 1024
+
+struct memo {
+	struct hash128 text; /* all 0: none */
+	struct hash128 shape;
+};
+
 /* What an entry takes with its share of the table, but for its operations. */
 #define ENTRY_BYTES (sizeof(struct entry) + 2 * sizeof(void *))
 
@@ -60,8 +72,9 @@ struct catalogue {
 	size_t used_bytes;            /* of all entries */
 	struct session_ops *last_ops; /* shared; of the last text, for whom the
 	                                 entry may be gone; NULL if none */
-	struct buf shape_text;        /* of the last text; recycled */
-	struct hash128 shape_hash;
+	struct memo *memos;           /* owned; MEMOS of them */
+	struct buf shape_text;        /* recycled */
+	struct hash128 shape_hash;    /* of the last text */
 	bool has_shape;
 	int64_t saved_us;  /* time for parsing saved up; may be negative */
 	int64_t filled_us; /* when it was last added to; 0: never */
@@ -74,6 +87,7 @@ catalogue_new(const struct catalogue_options *options)
 
 	catalogue->options = *options;
 	catalogue->saved_us = options->parse_share_us;
+	catalogue->memos = mem_zalloc(MEMOS * sizeof(*catalogue->memos));
 	return catalogue;
 }
 
@@ -118,6 +132,7 @@ catalogue_free(struct catalogue **cataloguep)
 	shrink(catalogue, 0);
 	session_ops_release(&catalogue->last_ops);
 	buf_fini(&catalogue->shape_text);
+	free(catalogue->memos);
 	free(catalogue);
 	*cataloguep = NULL;
 }
@@ -251,13 +266,41 @@ learn(struct catalogue *catalogue, const struct shape *shape,
 	remember(catalogue, &shape->hash, verdict, false);
 }
 
+/* The verdict of a shape that is known. */
+static bool
+recall(struct catalogue *catalogue, const struct hash128 *shape,
+    struct verdict *verdict)
+{
+	const struct entry *entry = find(catalogue, shape);
+
+	if (entry == NULL) {
+		return false;
+	}
+	catalogue->counters.hits++;
+	*verdict = entry->verdict;
+	catalogue->last_ops = session_ops_ref(verdict->ops);
+	return true;
+}
+
+/* The place of TEXT among the memos; *HASH is what it goes by, which is another
+ * for each way of reading strings. */
+static struct memo *
+find_memo(struct catalogue *catalogue, const char *text, size_t length,
+    bool std_strings, struct hash128 *hash)
+{
+	*hash = hash_bytes128(text, length);
+	hash->high ^= std_strings ? 1 : 0;
+	return &catalogue->memos[hash->low % MEMOS];
+}
+
 void
 catalogue_lookup(struct catalogue *catalogue, const char *text, size_t length,
     const struct catalogue_session *session, int64_t now_us,
     struct verdict *verdict)
 {
 	struct shape shape;
-	const struct entry *entry;
+	struct hash128 hash;
+	struct memo *memo;
 
 	catalogue->has_shape = false;
 	session_ops_release(&catalogue->last_ops);
@@ -273,14 +316,18 @@ catalogue_lookup(struct catalogue *catalogue, const char *text, size_t length,
 		    "text too long");
 		return;
 	}
+	memo = find_memo(catalogue, text, length, session->std_strings, &hash);
+	catalogue->has_shape = true;
+	if (hash_equal128(&memo->text, &hash) &&
+	    recall(catalogue, &memo->shape, verdict)) {
+		catalogue->shape_hash = memo->shape;
+		return;
+	}
 	shape_scan(
 	    &shape, &catalogue->shape_text, text, length, session->std_strings);
 	catalogue->shape_hash = shape.hash;
-	catalogue->has_shape = true;
-	if ((entry = find(catalogue, &shape.hash)) != NULL) {
-		catalogue->counters.hits++;
-		*verdict = entry->verdict;
-		catalogue->last_ops = session_ops_ref(verdict->ops);
+	*memo = (struct memo){.text = hash, .shape = shape.hash};
+	if (recall(catalogue, &shape.hash, verdict)) {
 		return;
 	}
 	catalogue->counters.misses++;
@@ -303,19 +350,12 @@ catalogue_lookup(struct catalogue *catalogue, const char *text, size_t length,
 }
 
 bool
-catalogue_last_shape(
-    const struct catalogue *catalogue, struct hash128 *hash, struct buf *out)
+catalogue_last_shape(const struct catalogue *catalogue, struct hash128 *hash)
 {
-	if (!catalogue->has_shape) {
-		return false;
+	if (catalogue->has_shape) {
+		*hash = catalogue->shape_hash;
 	}
-	*hash = catalogue->shape_hash;
-	if (out != NULL) {
-		buf_clear(out);
-		buf_append(out, buf_bytes(&catalogue->shape_text),
-		    catalogue->shape_text.length);
-	}
-	return true;
+	return catalogue->has_shape;
 }
 
 const struct catalogue_counters *

@@ -59,13 +59,10 @@ void catalogue_lookup(struct catalogue *catalogue, const char *text,
     size_t length, const struct catalogue_session *session, int64_t now_us,
     struct verdict *verdict);
 
-/*
- * The shape of the text last looked up, for statistics: its hash and, in OUT
- * (cleared first; may be NULL), its text. False when that text had no shape
- * (too long, unsafe encoding).
- */
+/* The hash of the shape of the text last looked up. False when that text had no
+ * shape (too long, unsafe encoding). */
 bool catalogue_last_shape(
-    const struct catalogue *catalogue, struct hash128 *hash, struct buf *out);
+    const struct catalogue *catalogue, struct hash128 *hash);
 
 const struct catalogue_counters *catalogue_counters(
     const struct catalogue *catalogue);
