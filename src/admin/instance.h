@@ -53,9 +53,15 @@ int instance_set(struct instance *instance, const char *key, const char *value,
 /* Stops listening and ends as MODE says. A second call ends at once. */
 void instance_shutdown(struct instance *instance, enum shutdown_mode mode);
 
-/* Hands out no servers any more, and again. */
-void instance_pause(struct instance *instance);
-void instance_resume(struct instance *instance);
+/* Hands out no servers of DATABASE any more (NULL: none at all). */
+void instance_pause(struct instance *instance, const char *database);
+
+/* As instance_pause(), and no client is read, no connection accepted: only what
+ * is on its way still leaves. */
+void instance_suspend(struct instance *instance);
+
+/* Ends a pause of DATABASE; NULL: the pause of all, or a suspension. */
+void instance_resume(struct instance *instance, const char *database);
 
 /* Applies the configuration's log settings to LOGGER. */
 int instance_configure_log(struct logger *logger, const struct config *config,

@@ -7,6 +7,9 @@
 #include "core/log.h"
 #include "net/loop.h"
 
+struct node;
+struct pool;
+
 /* The nodes of one configured database, watched from the start, before any
  * client has asked for them. */
 struct watched {
@@ -28,11 +31,27 @@ struct instance {
 	struct clients *clients;
 	struct listeners *listeners; /* NULL: not listening */
 	struct timer tick;           /* runs while it waits for its end */
-	struct timer pause_tick;     /* runs while a PAUSE has no answer yet */
+	struct list laters;          /* of struct later, see later.c */
+	struct timer later_tick;     /* runs while there are any */
 	enum shutdown_mode mode;
 	bool is_stopping;
 	int64_t start_us; /* loop time */
 	struct log_source log;
 };
+
+/* ---- between the files of the instance ----------------------------------- */
+
+/* A signal has come. CONTEXT is the instance, here and below. */
+void instance_on_signal(void *context, int number);
+
+/* Of struct pool_events. */
+void instance_on_node_doubt(void *context, struct node *node);
+void instance_on_cluster(void *context, struct pool *pool);
+void instance_on_cluster_gone(void *context, struct pool *pool);
+
+/* Watches what is configured; the old watches end afterwards, so a node in
+ * both is asked on without a break. */
+void instance_watch(struct instance *instance);
+void instance_unwatch(struct instance *instance);
 
 #endif

@@ -3,7 +3,6 @@
  */
 #include "admin/show.h"
 
-#include <assert.h>
 #include <ctype.h>
 #include <time.h>
 
@@ -13,38 +12,20 @@
 #include "core/str.h"
 #include "net/loop.h"
 
-/* Known from pgbouncer, and not there yet. */
-static const struct show missing_active_sockets = {.name = "active_sockets"};
-static const struct show missing_fds = {.name = "fds"};
-static const struct show missing_mem = {.name = "mem"};
-static const struct show missing_sockets = {.name = "sockets"};
-static const struct show missing_stats = {.name = "stats"};
-static const struct show missing_stats_averages = {.name = "stats_averages"};
-static const struct show missing_stats_totals = {.name = "stats_totals"};
-static const struct show missing_totals = {.name = "totals"};
-
 static const struct show *const shows[] = {
-    &missing_active_sockets,
     &show_clients,
     &show_config,
     &show_databases,
     &show_dns_hosts,
     &show_dns_zones,
-    &missing_fds,
     &show_lists,
-    &missing_mem,
     &show_nodes,
     &show_peer_pools,
     &show_peers,
     &show_pools,
     &show_router,
     &show_servers,
-    &missing_sockets,
     &show_state,
-    &missing_stats,
-    &missing_stats_averages,
-    &missing_stats_totals,
-    &missing_totals,
     &show_users,
     &show_version,
 };
@@ -76,9 +57,6 @@ show_put_names(struct buf *out)
 	const char *before = "";
 
 	for (size_t i = 0; i < SHOW_COUNT; i++) {
-		if (shows[i]->fill == NULL) {
-			continue;
-		}
 		buf_append_str(out, before);
 		show_put_upper(out, shows[i]->name);
 		before = "|";
@@ -90,7 +68,6 @@ show_answer(const struct show *show, struct instance *instance, struct buf *out)
 {
 	struct table table;
 
-	assert(show->fill != NULL);
 	table_begin(&table, out, show->columns, show->column_count);
 	show->fill(instance, &table);
 	table_end(&table, "SHOW");

@@ -7,6 +7,7 @@
 #ifndef ADMIN_SHOW_H
 #define ADMIN_SHOW_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,7 +20,8 @@ struct show {
 	const char *name; /* lower case */
 	const struct msg_column *columns;
 	size_t column_count;
-	/* Appends the rows. NULL: the table does not exist in this version. */
+	bool needs_admin;
+	/* Appends the rows. */
 	void (*fill)(struct instance *instance, struct table *table);
 };
 
@@ -50,10 +52,10 @@ const struct show *show_find(const char *name);
 /* Appends NAME in capitals, as commands are written. */
 void show_put_upper(struct buf *out, const char *name);
 
-/* Appends the names of all tables there are: "CLIENTS|CONFIG|...". */
+/* Appends the names of all tables: "CLIENTS|CONFIG|...". */
 void show_put_names(struct buf *out);
 
-/* Appends the whole result of SHOW, whose .fill is not NULL. */
+/* Appends the whole result of SHOW. */
 void show_answer(
     const struct show *show, struct instance *instance, struct buf *out);
 

@@ -46,10 +46,11 @@ static void
 fill_state(struct instance *instance, struct table *table)
 {
 	bool is_paused = pools_are_paused(instance->pools);
+	bool is_suspended = pools_are_suspended(instance->pools);
 
-	put_state(table, "active", !is_paused);
+	put_state(table, "active", !is_paused && !is_suspended);
 	put_state(table, "paused", is_paused);
-	put_state(table, "suspended", false);
+	put_state(table, "suspended", is_suspended);
 }
 
 const struct show show_state = {

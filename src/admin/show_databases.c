@@ -167,9 +167,10 @@ put_limits(struct table *table, const struct settings *settings,
 }
 
 static void
-put_entry(struct table *table, const struct settings *settings,
+put_entry(struct table *table, const struct instance *instance,
     const struct row *row, struct database_count count)
 {
+	const struct settings *settings = config_settings(instance->config);
 	const struct overrides *own = &row->entry->overrides;
 
 	table_row_begin(table);
@@ -182,8 +183,8 @@ put_entry(struct table *table, const struct settings *settings,
 	    given(own->max_db_client_connections,
 	        settings->max_db_client_connections));
 	table_put_count(table, count.clients);
-	table_put_int(table, 0); /* paused: there is only PAUSE of all */
-	table_put_int(table, 0); /* disabled */
+	table_put_int(table, pools_is_paused(instance->pools, row->name));
+	table_put_int(table, pools_is_disabled(instance->pools, row->name));
 	table_row_end(table);
 }
 
@@ -229,7 +230,7 @@ fill(struct instance *instance, struct table *table)
 			put_console(table, settings,
 			    instance->clients->by_state[CLIENT_CONSOLE].count);
 		} else {
-			put_entry(table, settings, row,
+			put_entry(table, instance, row,
 			    census_database(&census, row->name));
 		}
 	}

@@ -85,6 +85,9 @@ client_is_open(const struct client *client)
 static bool
 wants_read(const struct client *client)
 {
+	if (client->set->is_suspended && client->state != CLIENT_CONSOLE) {
+		return false;
+	}
 	switch (client->state) {
 	case CLIENT_STARTUP:
 	case CLIENT_PASSWORD:

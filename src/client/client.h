@@ -73,6 +73,22 @@ size_t clients_count(const struct clients *clients);
 /* Those that use the pools, not the console. */
 size_t clients_count_pooled(const struct clients *clients);
 
+/* ---- what operators do --------------------------------------------------- */
+
+/* The client called ID that has logged in; NULL: none. */
+struct client *clients_find(const struct clients *clients, uint64_t id);
+
+/* Ends every client of DATABASE; NULL: of all. */
+void clients_kill(struct clients *clients, const char *database);
+
+/* From now on no client but those of the console is read, and again. */
+void clients_suspend(struct clients *clients, bool is_suspended);
+
+/* Clients for which, or for whose server, bytes are still to be sent; and ends
+ * them. */
+size_t clients_count_pending(const struct clients *clients);
+void clients_drop_pending(struct clients *clients);
+
 /* Ends CLIENT, telling it REASON and DETAIL (may be NULL) where a message can
  * still be inserted. Idempotent. */
 void client_close(struct client *client, enum close_reason reason,

@@ -190,6 +190,8 @@ struct clients {
 	struct catalogue *catalogue; /* owned */
 	struct console_ops console;
 	struct timer tick;
+	bool is_suspended; /* none is read, but for the console */
+	bool has_removed;  /* some are still of a database that is no more */
 	uint64_t last_id;
 	uint64_t last_unnamed; /* number given to an unnamed statement */
 	struct log_source log;

@@ -8,6 +8,10 @@
 #include "conf/config.h"
 #include "core/error.h"
 #include "core/mem.h"
+#include "core/str.h"
+#include "net/stream.h"
+#include "server/pool_int.h"
+#include "server/server_int.h"
 
 #define TICK_US ((int64_t)250 * 1000)
 
@@ -27,11 +31,56 @@ refuse_slow_logins(struct clients *set, enum client_state state, int64_t now_us)
 	}
 }
 
+/* ---- databases that are no more ------------------------------------------ */
+
+/* In the middle of nothing: what it asked for is answered and done. */
+static bool
+is_at_rest(const struct client *client)
+{
+	return client->state != CLIENT_ACTIVE ||
+	    (client->server->status == 'I' && !client->has_batch &&
+	        client->pass_left == 0 && client->answer_left == 0 &&
+	        answers_is_settled(&client->server->answers));
+}
+
+/* Ends the clients of databases that are configured no more, each when its
+ * transaction is over. */
+static void
+end_removed(struct clients *set)
+{
+	static const enum client_state states[] = {
+	    CLIENT_WELCOME, CLIENT_IDLE, CLIENT_WAITING, CLIENT_ACTIVE};
+
+	set->has_removed = false;
+	for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++) {
+		list_foreach_safe (&set->by_state[states[i]], link) {
+			struct client *client =
+			    list_entry(link, struct client, link);
+
+			if (client->pool->conf != NULL) {
+				continue;
+			}
+			if (is_at_rest(client)) {
+				client_close(client,
+				    CLOSE_CLIENT_DATABASE_REMOVED, NULL);
+			} else {
+				set->has_removed = true;
+			}
+		}
+	}
+}
+
+/* ---- the set ------------------------------------------------------------- */
+
 static void
 on_tick(struct timer *timer)
 {
 	struct clients *set = list_entry(timer, struct clients, tick);
 	int64_t now_us = loop_now_us(set->loop);
+
+	if (set->has_removed) {
+		end_removed(set);
+	}
 
 	refuse_slow_logins(set, CLIENT_STARTUP, now_us);
 	refuse_slow_logins(set, CLIENT_PASSWORD, now_us);
@@ -102,6 +151,7 @@ clients_configure(struct clients *clients, struct config *config)
 	config_unref(&old);
 	read_options(config, &options);
 	catalogue_configure(clients->catalogue, &options);
+	end_removed(clients);
 }
 
 size_t
@@ -114,4 +164,102 @@ size_t
 clients_count_pooled(const struct clients *clients)
 {
 	return clients->count - clients->by_state[CLIENT_CONSOLE].count;
+}
+
+/* ---- what operators do --------------------------------------------------- */
+
+struct client *
+clients_find(const struct clients *clients, uint64_t id)
+{
+	for (int i = CLIENT_WELCOME; i < CLIENT_CLOSED; i++) {
+		list_foreach (&clients->by_state[i], link) {
+			struct client *client =
+			    list_entry(link, struct client, link);
+
+			if (client->id == id) {
+				return client;
+			}
+		}
+	}
+	return NULL;
+}
+
+/* Whether it uses a pool of DATABASE; NULL: of any. */
+static bool
+is_of_database(const struct client *client, const char *database)
+{
+	return client->pool != NULL &&
+	    (database == NULL || str_equal(client->pool->database, database));
+}
+
+void
+clients_kill(struct clients *clients, const char *database)
+{
+	struct error err;
+
+	error_set(&err, SQLSTATE_ADMIN_SHUTDOWN, "database removed");
+	error_hint(&err,
+	    "An administrator has killed it; new connections wait until it is "
+	    "resumed.");
+	for (int i = CLIENT_WELCOME; i < CLIENT_CLOSED; i++) {
+		list_foreach_safe (&clients->by_state[i], link) {
+			struct client *client =
+			    list_entry(link, struct client, link);
+
+			if (is_of_database(client, database)) {
+				client_close(client, CLOSE_CLIENT_KILLED, &err);
+			}
+		}
+	}
+}
+
+void
+clients_suspend(struct clients *clients, bool is_suspended)
+{
+	clients->is_suspended = is_suspended;
+	for (int i = 0; i < CLIENT_CLOSED; i++) {
+		list_foreach (&clients->by_state[i], link) {
+			client_update_interest(
+			    list_entry(link, struct client, link));
+		}
+	}
+}
+
+/* Bytes for CLIENT or its server are still to be sent. */
+static bool
+has_pending(const struct client *client)
+{
+	return stream_pending(client->stream) > 0 ||
+	    (client->server != NULL && client->server->stream != NULL &&
+	        stream_pending(client->server->stream) > 0);
+}
+
+size_t
+clients_count_pending(const struct clients *clients)
+{
+	size_t count = 0;
+
+	for (int i = 0; i < CLIENT_CONSOLE; i++) {
+		list_foreach (&clients->by_state[i], link) {
+			count +=
+			    has_pending(list_entry(link, struct client, link));
+		}
+	}
+	return count;
+}
+
+void
+clients_drop_pending(struct clients *clients)
+{
+	for (int i = 0; i < CLIENT_CONSOLE; i++) {
+		list_foreach_safe (&clients->by_state[i], link) {
+			struct client *client =
+			    list_entry(link, struct client, link);
+
+			if (has_pending(client)) {
+				client_close(
+				    client, CLOSE_CLIENT_SUSPEND_TIMEOUT, NULL);
+			}
+		}
+	}
 }

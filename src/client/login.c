@@ -89,6 +89,12 @@ find_database(struct client *client, struct error *err)
 	const char *name = login->startup.database;
 
 	login->database = config_find_database(login->config, name);
+	if (login->database != NULL &&
+	    pools_is_disabled(client->set->pools, name)) {
+		error_set(err, SQLSTATE_CANNOT_CONNECT_NOW,
+		    "database \"%s\" is disabled", name);
+		return -1;
+	}
 	if (login->database != NULL) {
 		return 0;
 	}

@@ -67,17 +67,6 @@ find_password(const struct config *config, const struct database_conf *entry,
 
 /* ---- cluster and slots --------------------------------------------------- */
 
-/* Servers of a node whose role changed are of the past: closed when free. */
-static void
-retire_servers(struct pool_slot *slot)
-{
-	for (int i = 0; i < SERVER_CLOSED; i++) {
-		list_foreach (&slot->by_state[i], link) {
-			list_entry(link, struct server, link)->retire = true;
-		}
-	}
-}
-
 static void
 on_cluster_event(struct cluster_observer *observer, struct cluster *cluster,
     enum cluster_event event, struct node *node)
@@ -92,7 +81,7 @@ on_cluster_event(struct cluster_observer *observer, struct cluster *cluster,
 		slot->retry_pause_us = 0;
 		if (slot->last_role != NODE_ROLE_UNKNOWN &&
 		    slot->last_role != node->role) {
-			retire_servers(slot);
+			slot_retire(slot);
 		}
 		slot->last_role = node->role;
 		if (node->health == NODE_UP) {
@@ -122,22 +111,15 @@ make_cluster(struct pool *pool)
 	pool->set->events.on_cluster(pool->set->events.context, pool);
 }
 
+/* The last of them takes an old slot along. */
 static void
-close_idle(struct pool_slot *slot, enum close_reason reason)
+close_unused(struct pool_slot *slot)
 {
-	struct server *server;
+	static const enum server_state unused[] = {
+	    SERVER_IDLE, SERVER_CONNECTING, SERVER_LOGIN};
 
-	while ((server = list_first(&slot->by_state[SERVER_IDLE], struct server,
-	            link)) != NULL) {
-		server_close(server, reason, NULL);
-	}
-	while ((server = list_first(&slot->by_state[SERVER_CONNECTING],
-	            struct server, link)) != NULL) {
-		server_close(server, reason, NULL);
-	}
-	while ((server = list_first(&slot->by_state[SERVER_LOGIN],
-	            struct server, link)) != NULL) {
-		server_close(server, reason, NULL);
+	for (size_t i = 0; i < sizeof(unused) / sizeof(*unused); i++) {
+		slot_close_all(slot, unused[i], CLOSE_SERVER_OBSOLETE);
 	}
 }
 
@@ -158,8 +140,7 @@ drop_cluster(struct pool *pool)
 		if (slot->count == 0) {
 			slot_discard(slot);
 		} else {
-			/* The last of them takes the slot along. */
-			close_idle(slot, CLOSE_SERVER_OBSOLETE);
+			close_unused(slot);
 		}
 	}
 	cluster_free(&pool->cluster);
@@ -219,6 +200,7 @@ make_pool(struct pools *set, const char *database, const char *user,
 	pool->user = pool->key + strlen(database) + 1;
 	(void)user;
 	pool->ready.run = on_ready;
+	pool->is_paused = gates_is_paused(&set->gates, database);
 	HASH_ADD_KEYPTR(hh, set->table, pool->key, key_bytes, pool);
 	take_conf(pool, conf);
 	make_cluster(pool);
@@ -245,18 +227,6 @@ pool_find(struct pools *pools, const char *database, const char *user)
 }
 
 static void
-refuse_all(struct pool *pool, enum close_reason reason)
-{
-	const struct close_reason_row *row = close_reason_row(reason);
-	struct error err;
-
-	error_set(&err, row->sqlstate, "%s", row->text);
-	for (int i = 0; i < POOL_CLASSES; i++) {
-		pool_refuse(pool, (enum pool_class)i, reason, &err);
-	}
-}
-
-static void
 reconfigure(struct pool *pool, const struct config *old)
 {
 	const struct database_conf *before = pool->conf;
@@ -269,7 +239,7 @@ reconfigure(struct pool *pool, const struct config *old)
 		if (before != NULL) {
 			drop_cluster(pool);
 			pool->conf = NULL;
-			refuse_all(pool, CLOSE_CLIENT_DATABASE_REMOVED);
+			pool_refuse_all(pool, CLOSE_CLIENT_DATABASE_REMOVED);
 		}
 		return;
 	}
@@ -346,7 +316,7 @@ end_pool(struct pool *pool)
 {
 	struct pool_slot *slot;
 
-	refuse_all(pool, CLOSE_CLIENT_SHUTDOWN);
+	pool_refuse_all(pool, CLOSE_CLIENT_SHUTDOWN);
 	if (pool->cluster != NULL) {
 		drop_cluster(pool);
 	}
@@ -388,50 +358,12 @@ pools_free(struct pools **pools)
 		end_pool(pool);
 	}
 	cancel_end_all(&set->cancels);
+	gates_fini(&set->gates);
 	profiles_free(&set->profiles);
 	statements_free(&set->statements);
 	config_unref(&set->config);
 	free(set);
 	*pools = NULL;
-}
-
-static void
-pause_slot(struct pool_slot *slot)
-{
-	struct server *server;
-
-	retire_servers(slot);
-	while ((server = list_first(&slot->by_state[SERVER_IDLE], struct server,
-	            link)) != NULL) {
-		server_close(server, CLOSE_SERVER_OBSOLETE, NULL);
-	}
-}
-
-void
-pools_pause(struct pools *pools)
-{
-	struct pool *pool, *next;
-
-	pools->paused = true;
-	HASH_ITER(hh, pools->table, pool, next)
-	{
-		list_foreach (&pool->slots, link) {
-			pause_slot(list_entry(link, struct pool_slot, link));
-		}
-		/* Old slots do so anyway. */
-	}
-}
-
-void
-pools_resume(struct pools *pools)
-{
-	struct pool *pool, *next;
-
-	pools->paused = false;
-	HASH_ITER(hh, pools->table, pool, next)
-	{
-		loop_ready(pools->loop, &pool->ready);
-	}
 }
 
 struct statements *
@@ -440,35 +372,10 @@ pools_statements(const struct pools *pools)
 	return pools->statements;
 }
 
-bool
-pools_are_paused(const struct pools *pools)
-{
-	return pools->paused;
-}
-
 size_t
 pools_active_servers(const struct pools *pools)
 {
 	return pools->active;
-}
-
-size_t
-pools_all_servers(const struct pools *pools)
-{
-	struct pool *pool, *next;
-	size_t sum = 0;
-
-	HASH_ITER(hh, pools->table, pool, next)
-	{
-		list_foreach (&pool->slots, link) {
-			sum += list_entry(link, struct pool_slot, link)->count;
-		}
-		list_foreach (&pool->old_slots, old_link) {
-			sum +=
-			    list_entry(old_link, struct pool_slot, link)->count;
-		}
-	}
-	return sum;
 }
 
 struct profile *

@@ -119,17 +119,8 @@ void pool_forget(struct waiter *waiter);
 /* Whether a read may go to anything but the primary now. */
 bool pool_has_replica(struct pool *pool);
 
-/* No more servers are handed out, until resumed. Idle ones are closed, the
- * others as they come free. */
-void pools_pause(struct pools *pools);
-void pools_resume(struct pools *pools);
-bool pools_are_paused(const struct pools *pools);
-
 /* Servers in use by clients, over all pools. */
 size_t pools_active_servers(const struct pools *pools);
-
-/* Connections in any state, over all pools. */
-size_t pools_all_servers(const struct pools *pools);
 
 /* The profile of exactly SETTINGS, counted for the caller. */
 struct profile *pools_profile(struct pools *pools,
@@ -137,6 +128,40 @@ struct profile *pools_profile(struct pools *pools,
 
 /* The prepared statements of all clients; they live as long as POOLS. */
 struct statements *pools_statements(const struct pools *pools);
+
+/* ---- what operators do; DATABASE NULL: to all ---------------------------- */
+
+/* No more servers are handed out, until resumed. Idle ones are closed, the
+ * others as they come free. A database paused by itself stays so when all are
+ * resumed. It need not be configured, nor have a pool yet. */
+void pools_pause(struct pools *pools, const char *database);
+void pools_resume(struct pools *pools, const char *database);
+bool pools_are_paused(const struct pools *pools);
+bool pools_is_paused(const struct pools *pools, const char *database);
+/* How many are paused by themselves. */
+size_t pools_count_paused(const struct pools *pools);
+
+/* Replaces every server: idle ones now, the others as they come free. */
+void pools_reconnect(struct pools *pools, const char *database);
+
+/* As pools_pause(), and every server is closed at once. May close clients that
+ * are linked to one. */
+void pools_kill(struct pools *pools, const char *database);
+
+/* Whether nobody new may log in to DATABASE, not NULL. */
+void pools_set_disabled(
+    struct pools *pools, const char *database, bool is_disabled);
+bool pools_is_disabled(const struct pools *pools, const char *database);
+
+/* From now on no server is read or handed out, and again. What is linked is up
+ * to the clients. */
+void pools_suspend(struct pools *pools, bool is_suspended);
+bool pools_are_suspended(const struct pools *pools);
+
+/* Connections in any state; and those that are closed as soon as they are
+ * free. */
+size_t pools_all_servers(const struct pools *pools, const char *database);
+size_t pools_marked_servers(const struct pools *pools, const char *database);
 
 /* ---- what logins need ---------------------------------------------------- */
 

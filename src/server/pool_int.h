@@ -13,6 +13,7 @@
 #include "node/cluster.h"
 #include "node/node.h"
 #include "proto/params.h"
+#include "server/gate.h"
 #include "server/pool.h"
 #include "server/server.h"
 
@@ -78,6 +79,7 @@ struct pool {
 	struct error fatal; /* why logins fail for good; empty: they do not */
 	struct welcome *welcomes; /* owned */
 	struct pool_options options;
+	bool is_paused;     /* by itself; as set->gates says */
 	struct ready ready; /* on the loop's list when there is work */
 };
 
@@ -97,7 +99,9 @@ struct pools {
 	uint64_t arrivals;
 	uint64_t last_server_id;
 	size_t active; /* servers held by clients */
-	bool paused;
+	struct gates gates;
+	bool paused;    /* all of them */
+	bool suspended; /* nothing is read or handed out */
 	bool closing;
 	struct log_source log;
 };
@@ -117,6 +121,14 @@ void slot_failed(
 /* A server of SLOT is gone or idle: there may be work. */
 void slot_changed(struct pool_slot *slot);
 
+/* The servers of SLOT are of the past: closed as they come free. */
+void slot_retire(struct pool_slot *slot);
+
+/* Closes its servers in STATE, for REASON. May close those who hold them, and
+ * discards SLOT with its last server if it is old. */
+void slot_close_all(
+    struct pool_slot *slot, enum server_state state, enum close_reason reason);
+
 /* Removes SLOT of an old configuration once it is empty. */
 void slot_discard(struct pool_slot *slot);
 void slot_reap(struct grave *grave);
@@ -129,12 +141,18 @@ void pool_options_read(const struct config *config,
 /* Grants what can be granted and opens what is missing. */
 void pool_serve(struct pool *pool);
 
+/* Whether POOL hands out no servers now, because an operator says so. */
+bool pool_is_halted(const struct pool *pool);
+
 /* Timeouts of waiters and servers, every tick. */
 void pool_tick(struct pool *pool, int64_t now_us);
 
 /* Refuses every waiter of CLASS, for REASON and with ERR. */
 void pool_refuse(struct pool *pool, enum pool_class class,
     enum close_reason reason, const struct error *err);
+
+/* Refuses every waiter, in the words of REASON. */
+void pool_refuse_all(struct pool *pool, enum close_reason reason);
 
 /* The slot of NODE; NULL if it has none. */
 struct pool_slot *pool_slot_of(struct pool *pool, const struct node *node);

@@ -165,7 +165,7 @@ take(struct pool *pool, enum pool_class class, const struct profile *profile)
 {
 	struct pool_slot *slot;
 
-	if (pool->set->paused || pool->conf == NULL) {
+	if (pool_is_halted(pool) || pool->conf == NULL) {
 		return NULL;
 	}
 	switch (class) {
@@ -239,6 +239,18 @@ pool_refuse(struct pool *pool, enum pool_class class, enum close_reason reason,
 	while ((waiter = list_first(
 	            &pool->queues[class], struct waiter, link)) != NULL) {
 		refuse(waiter, reason, &copy);
+	}
+}
+
+void
+pool_refuse_all(struct pool *pool, enum close_reason reason)
+{
+	const struct close_reason_row *row = close_reason_row(reason);
+	struct error err;
+
+	error_set(&err, row->sqlstate, "%s", row->text);
+	for (int i = 0; i < POOL_CLASSES; i++) {
+		pool_refuse(pool, (enum pool_class)i, reason, &err);
 	}
 }
 
@@ -372,7 +384,12 @@ refuse_if_hopeless(struct pool *pool)
 void
 pool_serve(struct pool *pool)
 {
-	if (pool->set->paused || pool->set->closing) {
+	if (pool->conf == NULL) {
+		/* Whoever still came to wait. */
+		pool_refuse_all(pool, CLOSE_CLIENT_DATABASE_REMOVED);
+		return;
+	}
+	if (pool_is_halted(pool) || pool->set->closing) {
 		return;
 	}
 	while (pool->waiting > 0 && grant_one(pool)) {
@@ -539,7 +556,7 @@ try_again(struct pool_slot *slot)
 	    (cluster_is_replica(pool->cluster, node) ||
 	        (!node->is_monitored && cluster_count(pool->cluster) > 1));
 
-	if (pool->options.split && !pool->set->paused &&
+	if (pool->options.split && !pool_is_halted(pool) &&
 	    (is_unknown || has_failed)) {
 		(void)slot_open(slot);
 	}
@@ -581,7 +598,7 @@ pool_tick(struct pool *pool, int64_t now_us)
 		    list_entry(old_link, struct pool_slot, link), now_us);
 	}
 	for (int i = 0; i < POOL_CLASSES && pool->conf != NULL; i++) {
-		if (!pool->set->paused) {
+		if (!pool_is_halted(pool)) {
 			check_blocked(pool, (enum pool_class)i, now_us);
 		}
 		check_waiters(pool, (enum pool_class)i, now_us);

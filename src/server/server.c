@@ -561,7 +561,8 @@ server_update_interest(struct server *server, bool holder_reads)
 {
 	if (server->stream != NULL) {
 		stream_update_interest(server->stream,
-		    server->state != SERVER_ACTIVE ||
-		        server->applying != NULL || holder_reads);
+		    !server->slot->pool->set->suspended &&
+		        (server->state != SERVER_ACTIVE ||
+		            server->applying != NULL || holder_reads));
 	}
 }

@@ -11,6 +11,7 @@
 
 #include "node/node.h"
 #include "server/pool_int.h"
+#include "server/server_int.h"
 
 #define FIRST_RETRY_US ((int64_t)100 * 1000)
 
@@ -79,6 +80,29 @@ slot_failed(struct pool_slot *slot, const struct error *err, bool is_final)
 		events->on_node_doubt(events->context, slot->node);
 	} else if (is_final) {
 		pool->fatal = *err;
+	}
+}
+
+void
+slot_retire(struct pool_slot *slot)
+{
+	for (int i = 0; i < SERVER_CLOSED; i++) {
+		list_foreach (&slot->by_state[i], link) {
+			list_entry(link, struct server, link)->retire = true;
+		}
+	}
+}
+
+void
+slot_close_all(
+    struct pool_slot *slot, enum server_state state, enum close_reason reason)
+{
+	struct server *server;
+
+	/* A discarded slot is only freed by the loop's reaper. */
+	while ((server = list_first(
+	            &slot->by_state[state], struct server, link)) != NULL) {
+		server_close(server, reason, NULL);
 	}
 }
 

@@ -781,10 +781,10 @@ house_operation(struct play *play, uint8_t which)
 	}
 	switch (which % 8) {
 	case 6:
-		pools_pause(play->house.pools);
+		pools_pause(play->house.pools, NULL);
 		return;
 	case 7:
-		pools_resume(play->house.pools);
+		pools_resume(play->house.pools, NULL);
 		house_settle(&play->house);
 		return;
 	default:

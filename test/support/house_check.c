@@ -107,7 +107,7 @@ check_waiting(const struct pool *pool)
 		waiting += list_length(&pool->queues[i]);
 	}
 	assert(waiting == pool->waiting);
-	if (pool->set->paused || primary == NULL) {
+	if (pool_is_halted(pool) || primary == NULL) {
 		return;
 	}
 	list_foreach (&pool->slots, link) {

@@ -328,12 +328,12 @@ START_TEST(nobody_is_served_during_a_pause)
 	struct pool *pool;
 
 	begin(&house, ONE_HOST "pool_size=1" GENERAL, &pool);
-	pools_pause(house.pools);
+	pools_pause(house.pools, NULL);
 	come(pool, &visitor, POOL_PRIMARY);
 	house_wait(&house, 20 * SECOND);
 	ck_assert_uint_eq(house.server_count, 0);
 	ck_assert_uint_eq(visitor.refusals, 0);
-	pools_resume(house.pools);
+	pools_resume(house.pools, NULL);
 	welcome_all(&house);
 	ck_assert_ptr_nonnull(visitor.server);
 	house_stop(&house);

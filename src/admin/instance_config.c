@@ -1,0 +1,135 @@
+/*
+ * instance_config.c - how an instance takes a configuration: at once and as a
+ * whole, or not at all.
+ */
+#include "admin/instance_int.h"
+#include "client/client.h"
+#include "conf/config.h"
+#include "core/buf.h"
+#include "core/error.h"
+#include "net/listeners.h"
+#include "net/resolver.h"
+#include "route/monitor.h"
+#include "server/pool.h"
+
+int
+instance_configure_log(struct logger *logger, const struct config *config,
+    const struct instance_options *options, struct error *err)
+{
+	const struct settings *settings = config_settings(config);
+	int level = (int)LEVEL_INFO + settings->verbose + options->verbosity;
+	struct logger_options log = {
+	    .file = settings->logfile,
+	    .to_stderr = !options->is_quiet,
+	    .to_syslog = settings->syslog,
+	    .syslog_ident = settings->syslog_ident,
+	    .syslog_facility =
+	        setting_word("syslog_facility", settings->syslog_facility),
+	    .level =
+	        level > (int)LEVEL_NOISE ? LEVEL_NOISE : (enum log_level)level,
+	};
+
+	return logger_configure(logger, &log, err);
+}
+
+static void
+log_problems(struct instance *instance, const struct problems *problems)
+{
+	struct buf line = {0};
+
+	for (size_t i = 0; i < problems->count; i++) {
+		const struct problem *item = &problems->items[i];
+
+		buf_clear(&line);
+		problem_print(item, &line);
+		log_at(&instance->log,
+		    item->kind == PROBLEM_ERROR ? LEVEL_ERROR : LEVEL_INFO,
+		    "%s", buf_text(&line));
+	}
+	buf_fini(&line);
+}
+
+static void
+configure_monitor(struct instance *instance)
+{
+	const struct settings *settings = config_settings(instance->config);
+	struct monitor_options options = {
+	    .interval_us = settings->monitor_interval_us};
+
+	monitor_configure(instance->monitor, &options);
+}
+
+/* Everybody hears of CONFIG, whose reference is taken. */
+static void
+adopt(struct instance *instance, struct config *config)
+{
+	const struct settings *settings = config_settings(config);
+	struct socket_options sockets = socket_options_of(settings);
+	struct config *old = instance->config;
+
+	instance->config = config;
+	resolver_set_ttl(instance->resolver, settings->dns_max_ttl_us,
+	    settings->dns_nxdomain_ttl_us);
+	configure_monitor(instance);
+	instance_watch(instance);
+	pools_configure(instance->pools, config);
+	clients_configure(instance->clients, config);
+	if (instance->listeners != NULL) {
+		listeners_set_options(instance->listeners, &sockets);
+	}
+	config_unref(&old);
+}
+
+int
+instance_reload(struct instance *instance)
+{
+	struct problems problems = {0};
+	struct config *config;
+	struct error err;
+
+	if (instance->options.is_connstr) {
+		log_warning(&instance->log,
+		    "nothing to reload: started from a connection string");
+		return 0;
+	}
+	log_info(&instance->log, "reloading configuration \"%s\"",
+	    instance->options.source);
+	config = config_reload(instance->config, &problems);
+	log_problems(instance, &problems);
+	problems_fini(&problems);
+	if (config == NULL) {
+		log_error(&instance->log,
+		    "reload failed, nothing changed file=%s",
+		    instance->options.source);
+		return -1;
+	}
+	if (instance_configure_log(
+	        instance->logger, config, &instance->options, &err) != 0) {
+		log_error(&instance->log, "reload failed, nothing changed: %s",
+		    err.text);
+		config_unref(&config);
+		return -1;
+	}
+	adopt(instance, config);
+	log_info(&instance->log, "configuration reloaded");
+	return 0;
+}
+
+int
+instance_set(struct instance *instance, const char *key, const char *value,
+    struct error *err)
+{
+	struct config *config =
+	    config_with_setting(instance->config, key, value, err);
+
+	if (config == NULL) {
+		return -1;
+	}
+	if (instance_configure_log(
+	        instance->logger, config, &instance->options, err) != 0) {
+		config_unref(&config);
+		return -1;
+	}
+	adopt(instance, config);
+	return 0;
+}
