@@ -254,6 +254,13 @@ io_open(struct io *io, struct loop *loop, int fd,
 }
 
 void
+io_set_first(struct io *io)
+{
+	assert(io->interest == IO_NONE);
+	ev_set_priority(io_watcher(io), 1);
+}
+
+void
 io_set(struct io *io, unsigned interest)
 {
 	if (io->interest == interest) {

@@ -65,6 +65,10 @@ struct io {
 void io_open(struct io *io, struct loop *loop, int fd,
     void (*on_event)(struct io *io, unsigned events));
 
+/* The events of IO come before those of others in one turn of the loop. To be
+ * said before it watches anything. */
+void io_set_first(struct io *io);
+
 /* Watches exactly INTEREST; costs nothing when that is unchanged. */
 void io_set(struct io *io, unsigned interest);
 

@@ -64,6 +64,12 @@ stream_new(struct loop *loop, int fd, const struct stream_owner *owner_ops,
 	return stream;
 }
 
+void
+stream_set_first(struct stream *stream)
+{
+	io_set_first(&stream->io);
+}
+
 struct stream *
 stream_new_over(struct loop *loop, const struct stream_transport *transport,
     void *context, const struct stream_owner *owner_ops, void *owner)

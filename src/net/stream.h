@@ -44,6 +44,10 @@ struct stream_transport {
 struct stream *stream_new(struct loop *loop, int fd,
     const struct stream_owner *owner_ops, void *owner);
 
+/* STREAM's events come before those of other streams in one turn of the loop.
+ * To be said before any is wanted. */
+void stream_set_first(struct stream *stream);
+
 /* As stream_new(), over TRANSPORT; events come from stream_poke(). */
 struct stream *stream_new_over(struct loop *loop,
     const struct stream_transport *transport, void *context,

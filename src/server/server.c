@@ -144,6 +144,8 @@ on_connected(struct connector *connector, int fd, const struct error *err)
 	server->address = connector->address;
 	server->stream =
 	    stream_new(server->slot->pool->set->loop, fd, &stream_ops, server);
+	/* That it has closed is seen before a request is sent to it. */
+	stream_set_first(server->stream);
 	server_set_state(server, SERVER_LOGIN);
 	if (address_of_socket(&local, fd) == 0) {
 		log_info(&server->log, "new connection to server (from %s)",

@@ -149,6 +149,12 @@ def end_process(proc, how=signal.SIGTERM, deadline=20.0):
     return proc.returncode
 
 
+def process_state(pid):
+    """As in ps: R runs, S sleeps, T is stopped, ..."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        return file.read().rpartition(")")[2].split()[0]
+
+
 def is_running(pid):
     """Whether process PID is there and not a zombie: where the first process
     of a container collects none, a child's child stays one for ever."""

@@ -1,4 +1,6 @@
 """Pools: how many servers, for whom, how long, and what waiting clients get."""
+import os
+import signal
 import socket
 import threading
 import time
@@ -7,7 +9,7 @@ import pytest
 
 import wire
 from cluster import WHO
-from procs import free_port, wait_until
+from procs import free_port, process_state, wait_until
 
 
 def apps(node, user="app"):
@@ -203,6 +205,38 @@ def test_an_idle_server_that_ends_costs_no_client_anything(pgweir, cluster):
             wait_until(lambda: not cluster.primary.backends(f"pid = {pid}"),
                        5, "it ended")
             assert conn.value("select 'alive'") == "alive"
+
+
+@pytest.mark.parametrize("first", ["servers", "clients"])
+def test_idle_servers_that_end_as_clients_write_cost_nothing(
+        pgweir, cluster, first):
+    proxy = pgweir(databases=only_primary(cluster), default_pool_size=4)
+    clients = hold(proxy, 4)
+    for conn in clients:
+        conn.read_result()
+    for conn in clients:
+        conn.ask("commit")
+    wait_until(lambda: proxy.pool()["sv_idle"] == 4, 5, "four are idle")
+
+    def end_servers():
+        for pid, *_ in apps(cluster.primary):
+            cluster.primary.ask(f"select pg_terminate_backend({pid})")
+        wait_until(lambda: not apps(cluster.primary), 5, "no server is left")
+
+    os.kill(proxy.pid, signal.SIGSTOP)
+    try:
+        wait_until(lambda: process_state(proxy.pid) == "T", 5, "it stands")
+        if first == "servers":
+            end_servers()
+        for conn in clients:
+            conn.send(wire.query("notify something"))
+        if first == "clients":
+            end_servers()
+    finally:
+        os.kill(proxy.pid, signal.SIGCONT)
+    for conn in clients:
+        conn.read_result()
+        conn.close()
 
 
 def test_a_server_that_ends_under_a_client_is_said_to_it(pgweir, cluster):
