@@ -358,7 +358,7 @@ take_message(struct client *client, struct flow *flow)
 		return NEXT_STOP;
 	}
 	flow->is_switch_error = answer_is_switch_error(flow, &frame);
-	if (frame.type == MSG_ERROR_RESPONSE && client->is_tracked) {
+	if (frame.type == MSG_ERROR_RESPONSE && !flow->is_switch_error) {
 		unnamed_on_error(client);
 	}
 	look_for_session(client, flow, &frame);

@@ -100,6 +100,9 @@ struct unnamed {
 	uint32_t size;     /* 0: there is none, or it is not kept */
 	uint32_t capacity; /* of .bytes */
 	uint64_t number;   /* see unnamed.c; 0: none */
+	uint64_t batch;    /* of its Parse, on the server it was sent to */
+	bool is_doubtful;  /* an error came before it: an older one may be
+	                      there still */
 };
 
 /* What is to happen for the client when a message of its is answered: the part

@@ -145,6 +145,10 @@ prepare(struct client *client, struct run *run, const struct frame *frame)
 	struct prepare_result result = {.way = PREPARE_PASS};
 
 	begin_batch(client);
+	if (unnamed_must_wait(client, frame, body, here)) {
+		result.way = PREPARE_STOP;
+		return result;
+	}
 	if (unnamed_may_be_met(client, frame, body, here)) {
 		run_cut(run, 0);
 		unnamed_close(client, &run->out);

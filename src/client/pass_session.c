@@ -68,7 +68,8 @@ parse_session(struct client *client, const struct run *run, const uint8_t *body,
 	const char *text = batch_text(
 	    MSG_PARSE, body, frame->body_bytes, &length, &name_length);
 
-	if (text == NULL || name_length > 0) {
+	if (text == NULL || name_length > 0 ||
+	    answers_is_skipping(&client->server->answers)) {
 		return;
 	}
 	session_ops_release(&session->unnamed_ops);
@@ -116,6 +117,9 @@ bind_session(struct client *client, const struct run *run, const uint8_t *body,
 
 	if (!prepare_find_name(MSG_BIND, body, frame->body_bytes, &name)) {
 		return;
+	}
+	if (name.length == 0 && unnamed_is_doubtful(client)) {
+		link_pin(client, "unnamed statement");
 	}
 	if (name.length == 0) {
 		ops = client->session.unnamed_ops;
@@ -181,6 +185,9 @@ pass_session(struct client *client, struct run *run, const struct frame *frame)
 	struct session *session = &client->session;
 
 	if (client->on_replica || client->server->answers.copy_in) {
+		if (frame->type == MSG_PARSE && here > 0 && body[0] == '\0') {
+			session_ops_release(&session->unnamed_ops);
+		}
 		return true;
 	}
 	if (pass_is_text(frame) && session->is_lexical) {

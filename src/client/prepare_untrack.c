@@ -49,6 +49,17 @@ close_all(struct out *out)
 	}
 }
 
+/* The server is to answer what it has got so far. */
+static void
+put_flush(struct out *out)
+{
+	struct buf message = {0};
+
+	msg_flush(&message);
+	out_copy(out, buf_bytes(&message), message.length);
+	buf_fini(&message);
+}
+
 bool
 prepare_untrack(struct client *client, struct out *out)
 {
@@ -58,6 +69,9 @@ prepare_untrack(struct client *client, struct out *out)
 
 	if (answers->notes.count > 0 ||
 	    (client->batch_status == 0 && answers->count > 0 && !is_inside)) {
+		if (is_inside) {
+			put_flush(out); /* its Sync is behind what waits */
+		}
 		return false;
 	}
 	if (client->batch_status == 'E' || answers_is_skipping(answers)) {

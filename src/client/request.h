@@ -58,8 +58,18 @@ void unnamed_keep(struct client *client, const uint8_t *body, size_t size);
 /* The client has closed it, or run a Query, which does the same. */
 void unnamed_drop(struct client *client);
 
-/* An error in an extended batch, not told to the server's answers yet: what was
- * parsed in it may not have been. */
+/* Whether FRAME, which is next, binds a statement of which is not known yet
+ * whether it was parsed: its batch is not answered. An error there would leave
+ * an older one in its place, and what that does to the session is forgotten. */
+bool unnamed_must_wait(const struct client *client, const struct frame *frame,
+    const uint8_t *body, size_t here);
+
+/* Whether the server may still have an older one than the client parsed last,
+ * because an error came before that. */
+bool unnamed_is_doubtful(const struct client *client);
+
+/* An error, not told to the server's answers yet: what was parsed in its batch
+ * may not have been. */
 void unnamed_on_error(struct client *client);
 
 void unnamed_fini(struct client *client);

@@ -20,6 +20,7 @@
 #include "proto/frame.h"
 #include "proto/msg.h"
 #include "server/server_int.h"
+#include "sql/session_ops.h"
 
 /* A longer one is not kept: whoever leaves it behind unused keeps its server.
  */
@@ -103,13 +104,17 @@ unnamed_close(struct client *client, struct out *out)
 void
 unnamed_note(struct client *client, const uint8_t *body, size_t body_here)
 {
-	if (body_here > 0 && body[0] == '\0') {
+	struct server *server = client->server;
+
+	if (body_here > 0 && body[0] == '\0' &&
+	    !answers_is_skipping(&server->answers)) {
 		if (!client->is_tracked) {
 			client->unnamed.number = ++client->set->last_unnamed;
 		}
-		client->server->unnamed_number = client->unnamed.number;
-		client->server->unnamed_queries =
-		    client->server->answers.queries;
+		client->unnamed.is_doubtful = false;
+		client->unnamed.batch = answers_batch(&server->answers);
+		server->unnamed_number = client->unnamed.number;
+		server->unnamed_queries = server->answers.queries;
 	}
 }
 
@@ -118,6 +123,36 @@ unnamed_drop(struct client *client)
 {
 	client->unnamed.size = 0;
 	client->unnamed.number = 0;
+	session_ops_release(&client->session.unnamed_ops);
+}
+
+static bool
+binds_unnamed(const struct frame *frame, const uint8_t *body, size_t here)
+{
+	struct prepare_name name;
+
+	return frame->type == MSG_BIND &&
+	    prepare_find_name(frame->type, body,
+	        here < frame->body_bytes ? here : frame->body_bytes, &name) &&
+	    name.length == 0;
+}
+
+bool
+unnamed_must_wait(const struct client *client, const struct frame *frame,
+    const uint8_t *body, size_t here)
+{
+	const struct server *server = client->server;
+
+	return !client->on_replica && client->pin == NULL &&
+	    client->unnamed.batch != answers_batch(&server->answers) &&
+	    answers_owes_ready(&server->answers) && is_there(client, server) &&
+	    binds_unnamed(frame, body, here);
+}
+
+bool
+unnamed_is_doubtful(const struct client *client)
+{
+	return client->unnamed.is_doubtful && is_there(client, client->server);
 }
 
 void
@@ -126,8 +161,10 @@ unnamed_on_error(struct client *client)
 	struct server *server = client->server;
 
 	if (answers_owes_parse(&server->answers)) {
-		client->unnamed.size = 0; /* the server knows what is there */
-	} else if (client->unnamed.size > 0) {
+		/* The server knows what is there. */
+		client->unnamed.size = 0;
+		client->unnamed.is_doubtful = true;
+	} else if (client->is_tracked && client->unnamed.size > 0) {
 		server->unnamed_number = UNNAMED_UNSURE;
 	}
 }
@@ -137,6 +174,7 @@ unnamed_keep(struct client *client, const uint8_t *body, size_t size)
 {
 	struct unnamed *unnamed = &client->unnamed;
 
+	session_ops_release(&client->session.unnamed_ops);
 	unnamed->size = 0;
 	unnamed->number = ++client->set->last_unnamed;
 	if (size > UNNAMED_MAX) {

@@ -160,19 +160,36 @@ answers_sent_probe(struct answers *answers)
 	ring_push(answers, KIND_PROBE, FLAG_SWALLOW);
 }
 
+/* Whether a ReadyForQuery answers what is of KIND, whatever comes of it. */
+static bool
+is_ready_owed(enum kind kind)
+{
+	return kind == KIND_SYNC || kind == KIND_QUERY ||
+	    kind == KIND_FUNCTION || kind == KIND_PROBE;
+}
+
 bool
 answers_owes_parse(const struct answers *answers)
 {
-	for (uint32_t i = 0; i < answers->count; i++) {
-		uint8_t entry =
-		    answers
-		        ->ring[(answers->head + i) & (answers->capacity - 1)];
-
-		if (entry == KIND_PARSE) {
+	if (is_ready_owed(ring_kind(answers, 0))) {
+		return false; /* it fails alone */
+	}
+	for (uint32_t i = 0; ring_kind(answers, i) != KIND_NONE &&
+	     ring_kind(answers, i) != KIND_SYNC;
+	     i++) {
+		if (*ring_at(answers, i) == KIND_PARSE) {
 			return true;
 		}
-		if ((entry & KIND_MASK) == KIND_SYNC) {
-			break;
+	}
+	return false;
+}
+
+bool
+answers_owes_ready(const struct answers *answers)
+{
+	for (uint32_t i = 0; i < answers->count; i++) {
+		if (is_ready_owed(ring_kind(answers, i))) {
+			return true;
 		}
 	}
 	return false;

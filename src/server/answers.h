@@ -180,9 +180,13 @@ answers_batch(const struct answers *answers)
 	return answers->batches;
 }
 
-/* Whether a Parse of the unnamed statement waits in the batch that is answered
- * now: one without a note, not of ours. */
+/* Whether an error now would leave a Parse of the unnamed statement undone or
+ * unread: one without a note, not of ours. */
 bool answers_owes_parse(const struct answers *answers);
+
+/* Whether a ReadyForQuery is owed: of the batches sent not all have come to
+ * their end. */
+bool answers_owes_ready(const struct answers *answers);
 
 /* Nothing is owed, no batch is open, no copy is on. */
 static inline bool

@@ -30,6 +30,20 @@ TALES = {
             ("a", "parse('select set_config(\\'work_mem\\', $1, true)', 's')"
                   " + bind([None], 's') + execute() + sync()"),
             ("a", "query('show work_mem')")]),
+    "a setting that changes literals waits for one before it": Tale(
+        {"a": {"options": "-c my.tenant=a"}}, [
+            ("a", "parse('select \\'x\\'', 't') + sync()"),
+            ("a", "parse('begin') + bind() + execute() + sync()"
+                  " + parse('set work_mem = \\'7MB\\'') + bind() + execute()"
+                  " + parse('set datestyle = \\'SQL\\'') + bind() + execute()"
+                  " + sync()")]),
+    "an unnamed statement that was not parsed leaves the older one": Tale(
+        {"a": {}, "b": {}}, [
+            ("a", "parse('set work_mem = \\'7MB\\'') + sync()"),
+            ("a", "bind([], 's') + parse('select 1') + sync()"
+                  " + bind() + execute() + sync()"),
+            ("b", "query('show work_mem')"),
+            ("a", "query('show work_mem')")]),
 }
 
 # What is known to go wrong still.

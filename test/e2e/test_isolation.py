@@ -241,3 +241,34 @@ def test_a_batch_answered_on_the_way_keeps_no_server(pgweir):
         one.send(wire.close("S", "s"), wire.sync(), b"Q")
         assert one.types_until() == "3Z"
         assert other.value("select 2") == "2"
+
+
+# A batch that fails before its Parse leaves the unnamed statement there was.
+# Each is (what is sent, what is waited for).
+SECRET = wire.parse("set my.secret = 'mine'") + wire.sync()
+FAILING, SKIPPED = wire.bind(statement="nosuch"), wire.parse("select 1")
+OLDER = wire.bind() + wire.execute() + wire.sync()
+
+
+@pytest.mark.parametrize("statements", [0, 200])
+@pytest.mark.parametrize("writes", [
+    [(SECRET, "Z"), (FAILING + SKIPPED + wire.sync() + OLDER, "ZZ")],
+    [(SECRET, "Z"), (FAILING + SKIPPED + wire.bind() + wire.sync(), "Z"),
+     (OLDER, "Z")],
+    [(SECRET + FAILING + SKIPPED, "Z"), (wire.sync() + OLDER, "ZZ")],
+    [(SECRET, "Z"), (FAILING + wire.flush(), "E"),
+     (SKIPPED + wire.sync(), "Z"), (OLDER, "Z")]],
+    ids=["pipelined", "bound in vain", "at once", "after the error"])
+def test_an_older_unnamed_statement_leaves_nothing(pgweir, statements, writes):
+    proxy = pgweir(default_pool_size=2, max_prepared_statements=statements)
+    with proxy.login(database="primary") as one, \
+            proxy.login(database="primary") as other:
+        for data, wanted in writes:
+            one.send(data)
+            last = [one.types_until(kind) for kind in wanted][-1]
+        assert last == "2CZ"
+        assert one.value("show my.secret") == "mine"
+        ask = "select current_setting('my.secret', true)"
+        assert not other.value(ask)
+        with proxy.login(database="primary") as fresh:
+            assert not fresh.value(ask)
