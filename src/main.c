@@ -10,11 +10,13 @@
 
 #include "admin/instance.h"
 #include "admin/process.h"
+#include "admin/supervisor.h"
 #include "admin/version.h"
 #include "conf/config.h"
 #include "core/buf.h"
 #include "core/error.h"
 #include "core/log.h"
+#include "net/inherited.h"
 
 /* What the command line says. */
 struct arguments {
@@ -197,10 +199,16 @@ run(struct arguments *args, struct config *config)
 	struct logger *logger = logger_new();
 	struct log_source log = {.logger = logger};
 	struct instance *instance = NULL;
+	struct inherited inherited = {0};
+	struct supervision supervision;
 	int pid_fd = -1, ready = -1, status = EXIT_FAILURE;
 	struct error err;
 
-	if (settle(args, logger, config, &pid_fd, &ready, &err) != 0) {
+	supervision_take(&supervision);
+	args->options.supervision = &supervision;
+	args->options.inherited = &inherited;
+	if (inherited_take(&inherited, &err) != 0 ||
+	    settle(args, logger, config, &pid_fd, &ready, &err) != 0) {
 		print_error(&err);
 		goto out;
 	}
@@ -220,6 +228,8 @@ run(struct arguments *args, struct config *config)
 	status = EXIT_SUCCESS;
 out:
 	instance_free(&instance);
+	inherited_fini(&inherited);
+	supervision_fini(&supervision);
 	if (pid_fd >= 0) {
 		/* Its directory may belong to somebody else by now. */
 		(void)unlink(config_settings(config)->pidfile);

@@ -13,6 +13,7 @@
 #include "admin/admin.h"
 #include "admin/instance_int.h"
 #include "admin/later.h"
+#include "admin/supervisor.h"
 #include "client/client.h"
 #include "conf/config.h"
 #include "core/buf.h"
@@ -43,6 +44,7 @@ instance_listen(struct instance *instance, struct error *err)
 	    .addresses = (const char *const *)settings->listen_addr.names,
 	    .address_count = settings->listen_addr.count,
 	    .unix_directory = settings->unix_socket_dir,
+	    .inherited = instance->options.inherited,
 	    .port = (uint16_t)settings->listen_port,
 	    .options =
 	        {
@@ -119,6 +121,8 @@ instance_new(struct logger *logger, struct config *config,
 		goto failed;
 	}
 	instance->start_us = loop_now_us(instance->loop);
+	instance->supervisor = supervisor_new(instance->loop, logger,
+	    options->supervision, instance_put_status, instance);
 	instance->resolver = resolver_new(instance->loop, &dns, err);
 	if (instance->resolver == NULL) {
 		goto failed;
@@ -156,6 +160,7 @@ instance_free(struct instance **instance)
 		instance_unwatch(i);
 	}
 	monitor_free(&i->monitor);
+	supervisor_free(&i->supervisor);
 	if (i->loop != NULL) {
 		loop_turn(i->loop, false); /* the dead are buried first */
 	}
@@ -178,6 +183,7 @@ instance_run(struct instance *instance)
 		    instance->loop, signals[i], instance_on_signal, instance);
 	}
 	log_info(&instance->log, "process up: pgweir %s", PACKAGE_VERSION);
+	supervisor_ready(instance->supervisor);
 	loop_run(instance->loop);
 	log_info(&instance->log, "process ends");
 }

@@ -10,15 +10,19 @@
 
 struct config;
 struct error;
+struct inherited;
 struct instance;
 struct logger;
+struct supervision;
 
 /* How the process was started; strings are borrowed and outlive it. */
 struct instance_options {
 	const char *source; /* the configuration's file, or connection string */
 	bool is_connstr;
-	bool is_quiet; /* nothing to stderr */
-	int verbosity; /* number of -v */
+	bool is_quiet;               /* nothing to stderr */
+	int verbosity;               /* number of -v */
+	struct inherited *inherited; /* sockets to take over; may be NULL */
+	const struct supervision *supervision; /* whom to tell */
 };
 
 enum shutdown_mode {

@@ -3,6 +3,7 @@
  * whole, or not at all.
  */
 #include "admin/instance_int.h"
+#include "admin/supervisor.h"
 #include "client/client.h"
 #include "conf/config.h"
 #include "core/buf.h"
@@ -80,8 +81,8 @@ adopt(struct instance *instance, struct config *config)
 	config_unref(&old);
 }
 
-int
-instance_reload(struct instance *instance)
+static int
+reload(struct instance *instance)
 {
 	struct problems problems = {0};
 	struct config *config;
@@ -113,6 +114,17 @@ instance_reload(struct instance *instance)
 	adopt(instance, config);
 	log_info(&instance->log, "configuration reloaded");
 	return 0;
+}
+
+int
+instance_reload(struct instance *instance)
+{
+	int ret;
+
+	supervisor_reloading(instance->supervisor);
+	ret = reload(instance);
+	supervisor_ready(instance->supervisor);
+	return ret;
 }
 
 int

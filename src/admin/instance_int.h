@@ -7,8 +7,10 @@
 #include "core/log.h"
 #include "net/loop.h"
 
+struct buf;
 struct node;
 struct pool;
+struct supervisor;
 
 /* The nodes of one configured database, watched from the start, before any
  * client has asked for them. */
@@ -30,9 +32,10 @@ struct instance {
 	struct router *router;
 	struct clients *clients;
 	struct listeners *listeners; /* NULL: not listening */
-	struct timer tick;           /* runs while it waits for its end */
-	struct list laters;          /* of struct later, see later.c */
-	struct timer later_tick;     /* runs while there are any */
+	struct supervisor *supervisor;
+	struct timer tick;       /* runs while it waits for its end */
+	struct list laters;      /* of struct later, see later.c */
+	struct timer later_tick; /* runs while there are any */
 	enum shutdown_mode mode;
 	bool is_stopping;
 	int64_t start_us; /* loop time */
@@ -40,6 +43,9 @@ struct instance {
 };
 
 /* ---- between the files of the instance ----------------------------------- */
+
+/* Appends a sentence on how we are: for the service manager. */
+void instance_put_status(void *context, struct buf *out);
 
 /* A signal has come. CONTEXT is the instance, here and below. */
 void instance_on_signal(void *context, int number);

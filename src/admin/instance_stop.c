@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "admin/instance_int.h"
+#include "admin/supervisor.h"
 #include "client/client.h"
 #include "net/listeners.h"
 #include "server/pool.h"
@@ -61,6 +62,7 @@ instance_shutdown(struct instance *instance, enum shutdown_mode mode)
 {
 	if (mode == SHUTDOWN_NOW || instance->is_stopping) {
 		log_info(&instance->log, "shutting down at once");
+		supervisor_stopping(instance->supervisor);
 		loop_stop(instance->loop);
 		return;
 	}
@@ -76,6 +78,7 @@ instance_shutdown(struct instance *instance, enum shutdown_mode mode)
 	log_info(&instance->log, "shutting down, waiting for %s",
 	    mode == SHUTDOWN_WAIT_FOR_SERVERS ? "servers to be released"
 	                                      : "clients to disconnect");
+	supervisor_stopping(instance->supervisor);
 	timer_start(&instance->tick, instance->loop, STOP_TICK_US, STOP_TICK_US,
 	    on_stop_tick);
 }

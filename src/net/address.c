@@ -96,6 +96,28 @@ address_from_directory(struct address *out, const char *directory,
 }
 
 bool
+address_from_socket_name(struct address *out, const char *name)
+{
+	struct sockaddr_un *un = &out->of.un;
+	size_t length = strlen(name);
+
+	*out = (struct address){0};
+	if ((name[0] != '/' && name[0] != '@') ||
+	    length >= sizeof(un->sun_path)) {
+		return false;
+	}
+	un->sun_family = AF_UNIX;
+	memcpy(un->sun_path, name, length);
+	out->length = (socklen_t)(PATH_AT + length);
+	if (name[0] == '@') {
+		un->sun_path[0] = '\0';
+	} else {
+		out->length++; /* the NUL, which a path may count */
+	}
+	return true;
+}
+
+bool
 address_from_sockaddr(
     struct address *out, const struct sockaddr *from, socklen_t length)
 {
@@ -119,6 +141,50 @@ address_of_peer(struct address *out, int fd)
 {
 	*out = (struct address){.length = sizeof(out->of)};
 	return getpeername(fd, &out->of.any, &out->length);
+}
+
+void
+address_unmap(struct address *address)
+{
+	const struct sockaddr_in6 *in6 = &address->of.in6;
+	struct address plain = {.length = sizeof(plain.of.in)};
+
+	if (in6->sin6_family != AF_INET6 ||
+	    !IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
+		return;
+	}
+	plain.of.in.sin_family = AF_INET;
+	plain.of.in.sin_port = in6->sin6_port;
+	memcpy(&plain.of.in.sin_addr, &in6->sin6_addr.s6_addr[12],
+	    sizeof(plain.of.in.sin_addr));
+	*address = plain;
+}
+
+void
+address_note_unix_port(struct address *address)
+{
+	static const char mark[] = "/.s.PGSQL.";
+	char name[sizeof(address->of.un.sun_path) + 1] = "";
+	const char *tail;
+	size_t length;
+	int64_t port;
+
+	if (address->of.any.sa_family != AF_UNIX ||
+	    address->length <= PATH_AT) {
+		return;
+	}
+	length = address->length - PATH_AT;
+	memcpy(name, address->of.un.sun_path, length);
+	if (name[0] == '\0') {
+		name[0] = '@';
+	}
+	tail = strrchr(name, '/');
+	address->unix_port = tail != NULL &&
+	        strncmp(tail, mark, sizeof(mark) - 1) == 0 &&
+	        str_to_int64(tail + sizeof(mark) - 1, &port) && port > 0 &&
+	        port <= UINT16_MAX
+	    ? (uint16_t)port
+	    : 0;
 }
 
 /* AF_UNSPEC for a zeroed address. */

@@ -39,6 +39,10 @@ bool address_from_ip(struct address *out, const char *host, uint16_t port);
 int address_from_directory(struct address *out, const char *directory,
     uint16_t port, struct error *err) __attribute__((warn_unused_result));
 
+/* Takes a Unix socket's own name, "/path" or "@abstract"; false if NAME is
+ * neither, or too long. */
+bool address_from_socket_name(struct address *out, const char *name);
+
 /* Takes a copy of what the system calls use; false if it is too long. */
 bool address_from_sockaddr(
     struct address *out, const struct sockaddr *from, socklen_t length);
@@ -46,6 +50,14 @@ bool address_from_sockaddr(
 /* The two ends of a connected or bound socket; -1 and errno on failure. */
 int address_of_socket(struct address *out, int fd);
 int address_of_peer(struct address *out, int fd);
+
+/* Makes an IPv4 address that came in by an IPv6 socket ("::ffff:10.1.2.3") the
+ * IPv4 address it is. */
+void address_unmap(struct address *address);
+
+/* Fills .unix_port from the end of a Unix socket's name (.s.PGSQL.PORT); 0 if
+ * it does not end so. */
+void address_note_unix_port(struct address *address);
 
 bool address_is_unix(const struct address *address);
 

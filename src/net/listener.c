@@ -4,25 +4,17 @@
  * Accepting is bounded per event, so a flood of new connections does not starve
  * those that are there. Without a descriptor to accept with, the socket would
  * stay readable and the loop spin: then it is not watched for a moment.
- *
- * A Unix socket outlives its process as a file. Who finds one tries to connect:
- * only when nobody answers is it removed.
  */
 #include "net/listener.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <grp.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "core/error.h"
 #include "core/log.h"
 #include "core/mem.h"
-#include "core/str.h"
+#include "net/bound.h"
 
 #define ACCEPTS_PER_EVENT 64
 #define EXHAUSTED_PAUSE_US ((int64_t)100 * 1000)
@@ -33,15 +25,11 @@ struct listener {
 	struct timer retry; /* runs while descriptors are exhausted */
 	struct grave grave;
 	struct log_source log;
-	struct address address;
+	struct bound bound;
 	listener_accept_fn on_accept;
 	void *context; /* borrowed until listener_close() */
-	int fd;        /* owned; -1 once closed */
 	bool is_paused;
 	bool is_exhausted; /* logged; until the backlog was empty again */
-	bool has_file;     /* bound to a path, with this identity: */
-	dev_t device;
-	ino_t inode;
 };
 
 static void
@@ -52,19 +40,7 @@ log_context(const void *object, struct buf *out)
 
 	buf_append_str(out, " listen=");
 	log_append_value(
-	    out, address_format(&listener->address, text, sizeof(text)));
-}
-
-static const char *
-path_of(const struct address *address)
-{
-	return address->of.un.sun_path;
-}
-
-static bool
-has_path(const struct address *address)
-{
-	return address_is_unix(address) && path_of(address)[0] != '\0';
+	    out, address_format(&listener->bound.address, text, sizeof(text)));
 }
 
 /* ---- accepting ----------------------------------------------------------- */
@@ -128,7 +104,7 @@ static bool
 accept_one(struct listener *listener)
 {
 	struct address peer = {.length = sizeof(peer.of)};
-	int fd = accept4(listener->fd, &peer.of.any, &peer.length,
+	int fd = accept4(listener->bound.fd, &peer.of.any, &peer.length,
 	    SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (fd == -1) {
@@ -142,11 +118,13 @@ accept_one(struct listener *listener)
 		pause_exhausted(listener);
 		return false;
 	}
-	if (address_is_unix(&listener->address)) {
-		peer = listener->address; /* its own end has no name */
+	if (address_is_unix(&listener->bound.address)) {
+		peer = listener->bound.address; /* its own end has no name */
+	} else {
+		address_unmap(&peer);
 	}
 	listener->on_accept(listener->context, fd, &peer); /* may close us */
-	return listener->fd != -1 && !listener->is_paused;
+	return listener->bound.fd != -1 && !listener->is_paused;
 }
 
 static void
@@ -164,216 +142,29 @@ on_event(struct io *io, unsigned events)
 
 /* ---- opening ------------------------------------------------------------- */
 
-/* True when nobody listens at ADDRESS, whose file may be removed. */
-static bool
-is_stale(const struct address *address)
-{
-	int fd = socket_open(AF_UNIX);
-	bool stale = fd != -1 &&
-	    connect(fd, &address->of.any, address->length) != 0 &&
-	    errno == ECONNREFUSED;
-
-	socket_close(&fd);
-	return stale;
-}
-
-static bool
-is_socket(const struct address *address)
-{
-	struct stat st;
-
-	return lstat(path_of(address), &st) == 0 && S_ISSOCK(st.st_mode);
-}
-
-/* Removes a socket's file left by a process that is gone. */
-static void
-remove_stale(const struct address *address)
-{
-	if (is_socket(address) && is_stale(address)) {
-		(void)unlink(path_of(address)); /* bind() will tell */
-	}
-}
-
-/* Says why bind() or listen() failed, and what can be done. */
-static void
-explain(const struct address *address, int number, struct error *err)
-{
-	char text[ADDRESS_TEXT_BYTES];
-
-	errno = number;
-	error_set_errno(err, "could not listen on %s",
-	    address_format(address, text, sizeof(text)));
-	if (number == EADDRINUSE && has_path(address) && !is_socket(address)) {
-		error_hint(err,
-		    "\"%s\" is in the way and no socket. Remove it, or choose "
-		    "another unix_socket_dir.",
-		    path_of(address));
-	} else if (number == EADDRINUSE) {
-		error_hint(err,
-		    "Another process listens there already, perhaps another "
-		    "pgweir or pgbouncer. Stop it, or choose another "
-		    "listen_port.");
-	} else if (number == EADDRNOTAVAIL) {
-		error_hint(err,
-		    "No network interface of this machine has that address. "
-		    "Check listen_addr.");
-	} else if (number == EACCES && !address_is_unix(address)) {
-		error_hint(err,
-		    "Ports below 1024 need privileges. Choose another "
-		    "listen_port.");
-	} else if (address_is_unix(address)) {
-		error_hint(err,
-		    "Check that the directory of unix_socket_dir exists and "
-		    "that the user pgweir runs as may write to it.");
-	}
-}
-
-static int
-group_id(const char *name, gid_t *out, struct error *err)
-{
-	const struct group *group;
-	int64_t number;
-
-	if (str_to_int64(name, &number) && number >= 0 && number < UINT32_MAX) {
-		*out = (gid_t)number;
-		return 0;
-	}
-	group = getgrnam(name);
-	if (group == NULL) {
-		error_set(err, SQLSTATE_CONFIG_FILE,
-		    "unix_socket_group \"%s\" does not exist", name);
-		return -1;
-	}
-	*out = group->gr_gid;
-	return 0;
-}
-
-/* Gives the bound file its group and mode. Nobody can connect before listen(),
- * so nobody gets in by the mode it was made with. */
-static int
-set_permissions(const struct address *address,
-    const struct listener_options *options, struct error *err)
-{
-	const char *path = path_of(address);
-	const char *group = options->unix_group;
-	gid_t gid;
-
-	if (group != NULL && group[0] != '\0') {
-		if (group_id(group, &gid, err) != 0) {
-			return -1;
-		}
-		if (chown(path, (uid_t)-1, gid) != 0) {
-			error_set_errno(err,
-			    "could not give \"%s\" to group \"%s\"", path,
-			    group);
-			return -1;
-		}
-	}
-	if (chmod(path, options->unix_mode) != 0) {
-		error_set_errno(err, "could not set the mode of \"%s\"", path);
-		return -1;
-	}
-	return 0;
-}
-
-/* Remembers which file is ours. */
-static void
-note_file(struct listener *listener)
-{
-	struct stat st;
-
-	if (lstat(path_of(&listener->address), &st) == 0) {
-		listener->has_file = true;
-		listener->device = st.st_dev;
-		listener->inode = st.st_ino;
-	}
-}
-
-static void
-remove_file(struct listener *listener)
-{
-	const char *path = path_of(&listener->address);
-	struct stat st;
-
-	if (listener->has_file && lstat(path, &st) == 0 &&
-	    st.st_dev == listener->device && st.st_ino == listener->inode) {
-		(void)unlink(path); /* after a change of user it may fail */
-	}
-	listener->has_file = false;
-}
-
-static void
-set_on(int fd, int level, int name, int value)
-{
-	(void)setsockopt(fd, level, name, &value, sizeof(value));
-}
-
-static void
-prepare_tcp(int fd, int family, const struct listener_options *options)
-{
-	set_on(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-	if (options->reuse_port) {
-		set_on(fd, SOL_SOCKET, SO_REUSEPORT, 1);
-	}
-	if (family == AF_INET6) {
-		set_on(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-	}
-	if (options->defer_accept_s > 0) {
-		set_on(
-		    fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, options->defer_accept_s);
-	}
-}
-
-static int
-bind_address(int fd, const struct address *address)
-{
-	if (bind(fd, &address->of.any, address->length) == 0) {
-		return 0;
-	}
-	if (errno != EADDRINUSE || !has_path(address)) {
-		return -1;
-	}
-	remove_stale(address);
-	return bind(fd, &address->of.any, address->length);
-}
-
-/* Binds LISTENER's socket to ADDRESS and listens. */
-static int
-start(struct listener *listener, const struct address *address,
-    const struct listener_options *options, struct error *err)
-{
-	listener->fd = socket_open(address->of.any.sa_family);
-	if (listener->fd == -1) {
-		explain(address, errno, err);
-		return -1;
-	}
-	socket_apply(listener->fd, &options->socket);
-	if (!address_is_unix(address)) {
-		prepare_tcp(listener->fd, address->of.any.sa_family, options);
-	}
-	if (bind_address(listener->fd, address) != 0) {
-		explain(address, errno, err);
-		return -1;
-	}
-	if (has_path(address)) {
-		note_file(listener);
-		if (set_permissions(address, options, err) != 0) {
-			return -1;
-		}
-	}
-	if (listen(listener->fd, options->backlog) != 0 ||
-	    (!address_is_unix(address) &&
-	        address_of_socket(&listener->address, listener->fd) != 0)) {
-		explain(address, errno, err);
-		return -1;
-	}
-	return 0;
-}
-
 static void
 reap(struct grave *grave)
 {
 	free(list_entry(grave, struct listener, grave));
+}
+
+/* A listener of BOUND, which it takes. */
+static struct listener *
+listener_new(struct loop *loop, const struct bound *bound,
+    struct logger *logger, listener_accept_fn on_accept, void *context)
+{
+	struct listener *listener = mem_zalloc(sizeof(*listener));
+
+	listener->loop = loop;
+	listener->bound = *bound;
+	listener->on_accept = on_accept;
+	listener->context = context;
+	listener->grave.reap = reap;
+	listener->log = (struct log_source){
+	    .logger = logger, .context = log_context, .object = listener};
+	io_open(&listener->io, loop, bound->fd, on_event);
+	update_interest(listener);
+	return listener;
 }
 
 struct listener *
@@ -381,22 +172,23 @@ listener_open(struct loop *loop, const struct address *address,
     const struct listener_options *options, struct logger *logger,
     listener_accept_fn on_accept, void *context, struct error *err)
 {
-	struct listener *listener = mem_zalloc(sizeof(*listener));
+	struct bound bound;
 
-	listener->loop = loop;
-	listener->address = *address;
-	listener->on_accept = on_accept;
-	listener->context = context;
-	listener->grave.reap = reap;
-	listener->log = (struct log_source){
-	    .logger = logger, .context = log_context, .object = listener};
-	if (start(listener, address, options, err) != 0) {
-		listener_close(&listener);
-		return NULL;
-	}
-	io_open(&listener->io, loop, listener->fd, on_event);
-	update_interest(listener);
-	return listener;
+	return bound_open(&bound, address, options, err) == 0
+	    ? listener_new(loop, &bound, logger, on_accept, context)
+	    : NULL;
+}
+
+struct listener *
+listener_adopt(struct loop *loop, int fd,
+    const struct listener_options *options, struct logger *logger,
+    listener_accept_fn on_accept, void *context, struct error *err)
+{
+	struct bound bound;
+
+	return bound_adopt(&bound, fd, options, err) == 0
+	    ? listener_new(loop, &bound, logger, on_accept, context)
+	    : NULL;
 }
 
 void
@@ -409,8 +201,7 @@ listener_close(struct listener **listener)
 	}
 	io_close(&l->io);
 	timer_stop(&l->retry);
-	remove_file(l);
-	socket_close(&l->fd);
+	bound_close(&l->bound);
 	loop_bury(l->loop, &l->grave);
 	*listener = NULL;
 }
@@ -435,17 +226,17 @@ void
 listener_set_options(
     struct listener *listener, const struct socket_options *options)
 {
-	socket_apply(listener->fd, options);
+	socket_apply(listener->bound.fd, options);
 }
 
 const struct address *
 listener_address(const struct listener *listener)
 {
-	return &listener->address;
+	return &listener->bound.address;
 }
 
 int
 listener_fd(const struct listener *listener)
 {
-	return listener->fd;
+	return listener->bound.fd;
 }

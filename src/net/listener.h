@@ -42,6 +42,14 @@ struct listener *listener_open(struct loop *loop, const struct address *address,
     const struct listener_options *options, struct logger *logger,
     listener_accept_fn on_accept, void *context, struct error *err);
 
+/*
+ * As listener_open(), on FD, which listens already and is the callee's from now
+ * on, also when this fails; see bound_adopt().
+ */
+struct listener *listener_adopt(struct loop *loop, int fd,
+    const struct listener_options *options, struct logger *logger,
+    listener_accept_fn on_accept, void *context, struct error *err);
+
 /* Stops and closes, and removes its Unix socket's file if that is still its
  * own. Sets *LISTENER to NULL; NULL is accepted. */
 void listener_close(struct listener **listener);

@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/mem.h"
+#include "net/inherited.h"
 
 struct listeners {
 	struct listener **items; /* owned, each owned */
@@ -26,11 +27,18 @@ struct opening {
 	uint16_t port; /* the configuration's, or what its 0 has become */
 };
 
+static void
+add(struct listeners *listeners, struct listener *listener)
+{
+	listeners->items = mem_realloc(listeners->items,
+	    (listeners->count + 1) * sizeof(struct listener *));
+	listeners->items[listeners->count++] = listener;
+}
+
 static int
 open_one(
     struct opening *opening, const struct address *address, struct error *err)
 {
-	struct listeners *listeners = opening->listeners;
 	struct listener *listener =
 	    listener_open(opening->loop, address, &opening->config->options,
 	        opening->logger, opening->on_accept, opening->context, err);
@@ -38,9 +46,7 @@ open_one(
 	if (listener == NULL) {
 		return -1;
 	}
-	listeners->items = mem_realloc(listeners->items,
-	    (listeners->count + 1) * sizeof(struct listener *));
-	listeners->items[listeners->count++] = listener;
+	add(opening->listeners, listener);
 	if (opening->port == 0) {
 		opening->port = address_port(listener_address(listener));
 	}
@@ -176,6 +182,49 @@ open_unix(struct opening *opening, struct error *err)
 	return open_one(opening, &address, err);
 }
 
+/* Takes over what is there already. */
+static int
+adopt_inherited(struct opening *opening, struct error *err)
+{
+	struct inherited *inherited = opening->config->inherited;
+
+	for (size_t i = 0; i < inherited->count; i++) {
+		int fd = inherited->fds[i];
+		struct listener *listener;
+
+		inherited->fds[i] = -1;
+		listener = listener_adopt(opening->loop, fd,
+		    &opening->config->options, opening->logger,
+		    opening->on_accept, opening->context, err);
+		if (listener == NULL) {
+			return -1;
+		}
+		add(opening->listeners, listener);
+	}
+	return 0;
+}
+
+static int
+open_configured(struct opening *opening, struct error *err)
+{
+	const struct listen_config *config = opening->config;
+
+	for (size_t i = 0; i < config->address_count; i++) {
+		if (open_tcp(opening, config->addresses[i], err) != 0) {
+			return -1;
+		}
+	}
+	if (open_unix(opening, err) != 0) {
+		return -1;
+	}
+	if (opening->listeners->count == 0) {
+		error_set(err, SQLSTATE_CONFIG_FILE, "nothing to listen on");
+		error_hint(err, "Set listen_addr or unix_socket_dir.");
+		return -1;
+	}
+	return 0;
+}
+
 struct listeners *
 listeners_open(struct loop *loop, const struct listen_config *config,
     struct logger *logger, listener_accept_fn on_accept, void *context,
@@ -190,20 +239,11 @@ listeners_open(struct loop *loop, const struct listen_config *config,
 	    .context = context,
 	    .port = config->port,
 	};
-	int ret = 0;
+	bool is_inherited =
+	    config->inherited != NULL && config->inherited->count > 0;
 
-	for (size_t i = 0; i < config->address_count && ret == 0; i++) {
-		ret = open_tcp(&opening, config->addresses[i], err);
-	}
-	if (ret == 0) {
-		ret = open_unix(&opening, err);
-	}
-	if (ret == 0 && opening.listeners->count == 0) {
-		error_set(err, SQLSTATE_CONFIG_FILE, "nothing to listen on");
-		error_hint(err, "Set listen_addr or unix_socket_dir.");
-		ret = -1;
-	}
-	if (ret != 0) {
+	if ((is_inherited ? adopt_inherited(&opening, err)
+	                  : open_configured(&opening, err)) != 0) {
 		listeners_close(&opening.listeners);
 	}
 	return opening.listeners;

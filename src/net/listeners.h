@@ -7,6 +7,7 @@
 
 #include "net/listener.h"
 
+struct inherited;
 struct listeners;
 
 struct listen_config {
@@ -15,6 +16,9 @@ struct listen_config {
 	const char *const *addresses;
 	size_t address_count;
 	const char *unix_directory; /* NULL or "": no Unix socket */
+	/* Sockets to take over; if there are any, nothing above is opened.
+	 * Borrowed, those taken are -1 afterwards. NULL: none. */
+	struct inherited *inherited;
 	uint16_t port; /* 0: the first TCP socket picks one for all */
 	struct listener_options options;
 };

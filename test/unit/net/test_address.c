@@ -193,6 +193,72 @@ START_TEST(address_copies_no_more_than_it_holds)
 }
 END_TEST
 
+START_TEST(address_that_came_by_ipv6_is_made_ipv4_again)
+{
+	static const struct {
+		const char *host;
+		const char *text;
+	} cases[] = {{"::ffff:10.1.2.3", "10.1.2.3:5432"},
+	    {"::ffff:0:10.1.2.3", "[::ffff:0:a01:203]:5432"},
+	    {"::1", "[::1]:5432"}, {"10.1.2.3", "10.1.2.3:5432"}};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct address address;
+		char text[ADDRESS_TEXT_BYTES];
+
+		ck_assert(address_from_ip(&address, cases[i].host, 5432));
+		address_unmap(&address);
+		ck_assert_str_eq(address_format(&address, text, sizeof(text)),
+		    cases[i].text);
+	}
+}
+END_TEST
+
+START_TEST(address_takes_a_sockets_own_name)
+{
+	char longest[sizeof(struct sockaddr_un)] = "/";
+	struct address address;
+	char text[ADDRESS_TEXT_BYTES];
+
+	ck_assert(address_from_socket_name(&address, "/run/notify"));
+	ck_assert_str_eq(
+	    address_format(&address, text, sizeof(text)), "unix:/run/notify");
+	ck_assert(address_from_socket_name(&address, "@notify"));
+	ck_assert_str_eq(
+	    address_format(&address, text, sizeof(text)), "unix:@notify");
+	ck_assert(!address_from_socket_name(&address, ""));
+	ck_assert(!address_from_socket_name(&address, "notify"));
+	ck_assert(!address_from_socket_name(&address, "vsock:2:3"));
+	memset(longest + 1, 'x', sizeof(address.of.un.sun_path) - 2);
+	ck_assert(address_from_socket_name(&address, longest));
+	longest[sizeof(address.of.un.sun_path) - 1] = 'x';
+	ck_assert(!address_from_socket_name(&address, longest));
+}
+END_TEST
+
+START_TEST(address_knows_the_port_of_a_sockets_name)
+{
+	static const struct {
+		const char *name;
+		unsigned port;
+	} cases[] = {{"/run/.s.PGSQL.6432", 6432}, {"/run/.s.PGSQL.", 0},
+	    {"/run/.s.PGSQL.70000", 0}, {"/run/.s.PGSQL.0", 0},
+	    {"/run/.s.PGSQL.64x", 0}, {"/run/notify", 0},
+	    {"@app/.s.PGSQL.6432", 6432}, {"@.s.PGSQL.6432", 0}};
+	struct address address = {0};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		ck_assert(address_from_socket_name(&address, cases[i].name));
+		address_note_unix_port(&address);
+		ck_assert_msg(address_port(&address) == cases[i].port, "%s",
+		    cases[i].name);
+	}
+	address = (struct address){0};
+	address_note_unix_port(&address);
+	ck_assert_uint_eq(address_port(&address), 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -208,6 +274,9 @@ main(void)
 	tcase_add_test(theme, address_text_is_cut_to_its_room);
 	tcase_add_test(theme, address_of_an_unnamed_peer_is_unix);
 	tcase_add_test(theme, address_copies_no_more_than_it_holds);
+	tcase_add_test(theme, address_that_came_by_ipv6_is_made_ipv4_again);
+	tcase_add_test(theme, address_takes_a_sockets_own_name);
+	tcase_add_test(theme, address_knows_the_port_of_a_sockets_name);
 	suite_add_tcase(suite, theme);
 	return unit_run(suite);
 }
