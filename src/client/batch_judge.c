@@ -9,7 +9,7 @@
 
 #include "client/batch.h"
 #include "client/client_int.h"
-#include "client/prepare.h"
+#include "client/prepare_int.h"
 #include "proto/frame.h"
 #include "server/statement.h"
 #include "sql/session_ops.h"
@@ -136,10 +136,12 @@ collect_text(struct client *client, const struct verdict *verdict,
 	collect_verdict(client, verdict, &shape, has_shape, all, batch);
 }
 
-/* A statement with a name: it counts when it is used. */
+/* A statement with a name, in a Parse of SIZE bytes: it counts when it is used.
+ */
 static void
 collect_definition(struct client *client, const struct prepare_name *name,
-    const struct verdict *verdict, struct collected *all, struct batch *batch)
+    size_t size, const struct verdict *verdict, struct collected *all,
+    struct batch *batch)
 {
 	struct defined *defined = &all->defined[all->defined_count];
 
@@ -152,6 +154,9 @@ collect_definition(struct client *client, const struct prepare_name *name,
 		all->is_odd = true;
 		return;
 	}
+	/* Who parses what cannot be followed keeps its server. */
+	all->is_odd = all->is_odd || !prepare_is_ascii(name) ||
+	    !prepare_has_room(client, size);
 	defined->name = *name;
 	defined->verdict = *verdict;
 	defined->has_shape =
@@ -176,7 +181,7 @@ collect_parse(struct client *client, const uint8_t *body, size_t size,
 	batch_look_up(client, text, length, &verdict);
 	if (prepare_find_name(MSG_PARSE, body, size, &name) &&
 	    name.length > 0) {
-		collect_definition(client, &name, &verdict, all, batch);
+		collect_definition(client, &name, size, &verdict, all, batch);
 		return;
 	}
 	collect_text(client, &verdict, all, batch);

@@ -236,6 +236,22 @@ drop_message(
 	run_cut(run, n);
 }
 
+/* What is next keeps its server, and that is a replica: the primary is to have
+ * it, and the batch with it. May close CLIENT. */
+static void
+leave_for_primary(struct client *client, const char *reason)
+{
+	struct error err;
+
+	if (client->replay.is_holding) {
+		link_replay(client, true);
+		return;
+	}
+	error_set(&err, SQLSTATE_PROTOCOL_VIOLATION,
+	    "%s behind a read under way", reason);
+	client_close(client, CLOSE_CLIENT_VIOLATION, &err);
+}
+
 /* Passes the message at the run's position on. False: stop here. */
 static bool
 pass_message(struct client *client, struct run *run, const struct frame *frame)
@@ -247,6 +263,11 @@ pass_message(struct client *client, struct run *run, const struct frame *frame)
 
 	look_into(client, run, frame);
 	prepared = prepare(client, run, frame);
+	if (prepared.pin != NULL && client->on_replica) {
+		note_free(&prepared.note);
+		leave_for_primary(client, prepared.pin);
+		return false;
+	}
 	if (prepared.way == PREPARE_STOP || run->out.failed ||
 	    !pass_session(client, run, frame)) {
 		note_free(&prepared.note);

@@ -3,6 +3,7 @@ what is not pins the client to its server, which nobody else ever gets."""
 import pytest
 
 import wire
+from cluster import WHO
 from procs import wait_until
 
 
@@ -272,3 +273,41 @@ def test_an_older_unnamed_statement_leaves_nothing(pgweir, statements, writes):
         assert not other.value(ask)
         with proxy.login(database="primary") as fresh:
             assert not fresh.value(ask)
+
+
+def on_replica(conn):
+    return conn.value(f"select {WHO}").startswith("replica")
+
+
+def reads_as(name, number=1):
+    return (wire.parse(f"select {number} as " + "x" * 900, name)
+            + wire.bind((), name) + wire.execute())
+
+
+@pytest.mark.parametrize("name", ["é", "s" * 300, '"', "pgweir_1"])
+def test_a_read_by_any_name_is_answered(pgweir, name):
+    proxy = pgweir(default_pool_size=2)
+    with proxy.login() as one, proxy.login() as other:
+        wait_until(lambda: on_replica(one), 10, "a read on a replica")
+        one.send(reads_as(name), wire.sync())
+        assert one.types_until() == "12DCZ"
+        one.send(wire.bind((), name), wire.execute(), wire.sync())
+        assert one.types_until() == "2DCZ"
+        other.send(wire.bind((), name), wire.execute(), wire.sync())
+        assert other.types_until() == "EZ"
+
+
+def test_more_statements_than_there_is_room_for_are_answered(pgweir):
+    """By a server that the client keeps then; a replica cannot be kept."""
+    proxy = pgweir(default_pool_size=2, max_client_statement_bytes=65536)
+    with proxy.login() as one, proxy.login() as two:
+        wait_until(lambda: on_replica(one) and on_replica(two), 10,
+                   "reads on replicas")
+        for i in range(90):
+            one.send(reads_as(f"s{i}", i), wire.sync())
+            assert one.types_until() == "12DCZ"
+        two.send(*(reads_as(f"s{i}", i) for i in range(60)), wire.sync(),
+                 *(reads_as(f"t{i}", i) for i in range(60)), wire.sync())
+        assert two.types_until() == "12DC" * 60 + "Z"
+        assert two.types_until() == "12DC" * 60 + "Z"
+        assert not on_replica(one) and not on_replica(two)
