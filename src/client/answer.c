@@ -161,6 +161,7 @@ end_batch(struct client *client, struct flow *flow)
 		counters->reads++;
 	}
 	if (flow->server->status == 'I') {
+		client->timeouts.transactions++;
 		counters->transactions++;
 		/* What follows is not in that transaction. */
 		kept_fini(client_blocks(client), &client->begin);
@@ -198,11 +199,16 @@ take_whole(struct client *client, struct flow *flow, const struct frame *frame,
 			    "malformed message type", frame->type);
 		}
 		break;
+	case MSG_COMMAND_COMPLETE:
+		client->timeouts.answers++;
+		break;
 	case MSG_READY_FOR_QUERY:
+		client->timeouts.answers++;
 		flow->server->status =
 		    frame->body_bytes == 1 ? (char)body[0] : 0;
 		break;
 	case MSG_ERROR_RESPONSE:
+		client->timeouts.answers++;
 		if (flow->is_switch_error) {
 			break;
 		}
@@ -223,7 +229,8 @@ take_whole(struct client *client, struct flow *flow, const struct frame *frame,
 		if (is_answer_sure(client, frame->type) && !let_go(client)) {
 			return NEXT_STOP;
 		}
-		if (answer_put_renamed(client, flow, frame, body, &next)) {
+		if (answer_put_expired(client, flow, frame, body, &next) ||
+		    answer_put_renamed(client, flow, frame, body, &next)) {
 			return next;
 		}
 		break;
@@ -242,6 +249,7 @@ take_whole(struct client *client, struct flow *flow, const struct frame *frame,
 	}
 	flow->at += frame_bytes(frame);
 	if (frame->type == MSG_READY_FOR_QUERY) {
+		client->timeouts.has_expired = false;
 		session_on_ready(client, flow->server->status);
 		/* What is due leaves before the next answer may be held. */
 		if (client->replay.count > 1 && !answer_cut(client, flow, 0)) {

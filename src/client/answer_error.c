@@ -10,6 +10,7 @@
 #include "core/buf.h"
 #include "core/error.h"
 #include "proto/error_fields.h"
+#include "proto/msg.h"
 #include "server/pool_int.h"
 #include "server/server_int.h"
 #include "server/statement.h"
@@ -151,6 +152,18 @@ answer_note_belief(
 	}
 }
 
+/* The client gets MESSAGE, which ends here, instead of FRAME. */
+static enum next
+put_instead(struct client *client, struct flow *flow, const struct frame *frame,
+    struct buf *message)
+{
+	bool ok = answer_cut(client, flow, frame_bytes(frame)) &&
+	    client_answer(client, buf_bytes(message), message->length);
+
+	buf_fini(message);
+	return ok ? NEXT_GO_ON : NEXT_STOP;
+}
+
 bool
 answer_put_renamed(struct client *client, struct flow *flow,
     const struct frame *frame, const uint8_t *body, enum next *next)
@@ -161,11 +174,26 @@ answer_put_renamed(struct client *client, struct flow *flow,
 	    !prepare_rename_error(client, body, frame->body_bytes, &message)) {
 		return false;
 	}
-	*next = answer_cut(client, flow, frame_bytes(frame)) &&
-	        client_answer(client, buf_bytes(&message), message.length)
-	    ? NEXT_GO_ON
-	    : NEXT_STOP;
-	buf_fini(&message);
+	*next = put_instead(client, flow, frame, &message);
+	return true;
+}
+
+bool
+answer_put_expired(struct client *client, struct flow *flow,
+    const struct frame *frame, const uint8_t *body, enum next *next)
+{
+	struct error_fields fields;
+	struct buf message = {0};
+	struct error err;
+
+	if (!client->timeouts.has_expired ||
+	    error_fields_parse(body, frame->body_bytes, &fields) != 0 ||
+	    strcmp(fields.sqlstate, SQLSTATE_QUERY_CANCELED) != 0) {
+		return false;
+	}
+	error_set(&err, SQLSTATE_QUERY_CANCELED, "query timeout");
+	msg_error_from(&message, "ERROR", &err);
+	*next = put_instead(client, flow, frame, &message);
 	return true;
 }
 

@@ -53,6 +53,11 @@ void answer_note_belief(
 bool answer_put_renamed(struct client *client, struct flow *flow,
     const struct frame *frame, const uint8_t *body, enum next *next);
 
+/* If it says that the statement was cancelled, and that was for its timeout,
+ * the client is told so. False: it is another. */
+bool answer_put_expired(struct client *client, struct flow *flow,
+    const struct frame *frame, const uint8_t *body, enum next *next);
+
 /* What we had sent ourselves, the BEGIN held back, has failed: what comes
  * behind it must not run without it. The client gets the server's words. */
 enum next answer_own_refused(

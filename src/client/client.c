@@ -118,6 +118,7 @@ client_update_interest(struct client *client)
 	if (!client_is_open(client)) {
 		return;
 	}
+	timeouts_update(client);
 	stream_update_interest(client->stream, wants_read(client));
 	if (client->server != NULL) {
 		server_update_interest(
@@ -222,6 +223,7 @@ receive(struct client *client, uint8_t *scratch, size_t *size)
 	    stream_read(client->stream, scratch, room, size);
 
 	if (result == IO_DONE) {
+		client->timeouts.reads++;
 		return true;
 	}
 	if (result == IO_EOF) {
@@ -328,6 +330,7 @@ make(struct clients *set, const struct address *peer)
 	client->grave.reap = reap_client;
 	list_append(&set->by_state[CLIENT_STARTUP], &client->link);
 	set->count++;
+	timeouts_configure(client);
 	return client;
 }
 
@@ -415,6 +418,7 @@ release_parts(struct client *client)
 {
 	struct blocks *blocks = client_blocks(client);
 
+	timeouts_end(client);
 	pool_forget(&client->waiter);
 	loop_unready(client->set->loop, &client->ready);
 	stream_close(&client->stream);

@@ -7,6 +7,7 @@
 #include "client/client.h"
 #include "client/names.h"
 #include "client/session.h"
+#include "client/timeouts.h"
 #include "core/blocks.h"
 #include "core/hash.h"
 #include "core/list.h"
@@ -127,6 +128,7 @@ struct client {
 	struct server *server; /* borrowed; set in ACTIVE, and in WELCOME
 	                          while it applies; points back */
 	struct waiter waiter;
+	struct timeouts timeouts;
 	struct kept held;       /* arrived, not yet passed on */
 	size_t held_scanned;    /* of .held, whole frames without an end */
 	struct kept begin;      /* BEGIN READ ONLY, answered but not sent yet */
@@ -192,6 +194,7 @@ struct clients {
 	struct config *config;       /* shared */
 	struct catalogue *catalogue; /* owned */
 	struct console_ops console;
+	struct deadlines *deadlines; /* owned; the clients' timeouts */
 	struct timer tick;
 	bool is_suspended; /* none is read, but for the console */
 	bool has_removed;  /* some are still of a database that is no more */

@@ -15,22 +15,6 @@
 
 #define TICK_US ((int64_t)250 * 1000)
 
-static void
-refuse_slow_logins(struct clients *set, enum client_state state, int64_t now_us)
-{
-	int64_t timeout_us =
-	    config_settings(set->config)->client_login_timeout_us;
-	struct client *client;
-
-	/* Oldest first: who comes later is listed later. */
-	while (timeout_us > 0 &&
-	    (client = list_first(&set->by_state[state], struct client, link)) !=
-	        NULL &&
-	    now_us - client->connect_us >= timeout_us) {
-		client_close(client, CLOSE_CLIENT_LOGIN_TIMEOUT, NULL);
-	}
-}
-
 /* ---- databases that are no more ------------------------------------------ */
 
 /* In the middle of nothing: what it asked for is answered and done. */
@@ -76,14 +60,10 @@ static void
 on_tick(struct timer *timer)
 {
 	struct clients *set = list_entry(timer, struct clients, tick);
-	int64_t now_us = loop_now_us(set->loop);
 
 	if (set->has_removed) {
 		end_removed(set);
 	}
-
-	refuse_slow_logins(set, CLIENT_STARTUP, now_us);
-	refuse_slow_logins(set, CLIENT_PASSWORD, now_us);
 }
 
 static void
@@ -113,6 +93,7 @@ clients_new(struct loop *loop, struct logger *logger, struct pools *pools,
 	set->log = (struct log_source){.logger = logger};
 	read_options(config, &options);
 	set->catalogue = catalogue_new(&options);
+	set->deadlines = deadlines_new(loop);
 	timer_start(&set->tick, loop, TICK_US, TICK_US, on_tick);
 	return set;
 }
@@ -135,6 +116,7 @@ clients_free(struct clients **clients)
 		}
 	}
 	assert(set->count == 0);
+	deadlines_free(&set->deadlines);
 	catalogue_free(&set->catalogue);
 	config_unref(&set->config);
 	free(set);
@@ -151,6 +133,12 @@ clients_configure(struct clients *clients, struct config *config)
 	config_unref(&old);
 	read_options(config, &options);
 	catalogue_configure(clients->catalogue, &options);
+	for (int i = 0; i < CLIENT_CLOSED; i++) {
+		list_foreach (&clients->by_state[i], link) {
+			timeouts_configure(
+			    list_entry(link, struct client, link));
+		}
+	}
 	end_removed(clients);
 }
 

@@ -363,7 +363,7 @@ link_cut(struct client *client)
 		return;
 	}
 	if (server->answers.count > 0) {
-		cancel_send(server);
+		(void)cancel_send(server);
 	}
 	server_drop(server, CLOSE_SERVER_CLIENT_LEFT);
 }
@@ -479,6 +479,6 @@ link_cancel(struct client *client)
 	if (client->state == CLIENT_ACTIVE && client->server != NULL &&
 	    client->server->applying == NULL &&
 	    client->server->answers.count > 0) {
-		cancel_send(client->server);
+		(void)cancel_send(client->server);
 	}
 }

@@ -269,6 +269,7 @@ come_in(struct client *client, const char *server_user)
 		return;
 	}
 	client->is_tracked = prepare_is_tracked(client);
+	timeouts_configure(client);
 	make_profile(client);
 	params = pool_welcome(client->pool, client->profile);
 	if (params == NULL) {

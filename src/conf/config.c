@@ -278,3 +278,37 @@ config_query_wait_timeout_us(const struct config *config,
 	return IN_FORCE(config, entry, user, query_wait_timeout_us,
 	    config->settings.query_wait_timeout_us);
 }
+
+int64_t
+config_query_timeout_us(const struct config *config, const char *user)
+{
+	return in_force(user_value(config, user,
+	                    offsetof(struct overrides, query_timeout_us)),
+	    NO_OVERRIDE, config->settings.query_timeout_us);
+}
+
+int64_t
+config_idle_transaction_timeout_us(
+    const struct config *config, const char *user)
+{
+	return in_force(
+	    user_value(config, user,
+	        offsetof(struct overrides, idle_transaction_timeout_us)),
+	    NO_OVERRIDE, config->settings.idle_transaction_timeout_us);
+}
+
+int64_t
+config_transaction_timeout_us(const struct config *config, const char *user)
+{
+	return in_force(user_value(config, user,
+	                    offsetof(struct overrides, transaction_timeout_us)),
+	    NO_OVERRIDE, config->settings.transaction_timeout_us);
+}
+
+int64_t
+config_client_idle_timeout_us(const struct config *config, const char *user)
+{
+	return in_force(user_value(config, user,
+	                    offsetof(struct overrides, client_idle_timeout_us)),
+	    NO_OVERRIDE, config->settings.client_idle_timeout_us);
+}

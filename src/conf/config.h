@@ -130,4 +130,13 @@ int64_t config_server_lifetime_us(
 int64_t config_query_wait_timeout_us(const struct config *config,
     const struct database_conf *entry, const char *user);
 
+/* The user's own value, else the global one. 0 is no limit. */
+int64_t config_query_timeout_us(const struct config *config, const char *user);
+int64_t config_idle_transaction_timeout_us(
+    const struct config *config, const char *user);
+int64_t config_transaction_timeout_us(
+    const struct config *config, const char *user);
+int64_t config_client_idle_timeout_us(
+    const struct config *config, const char *user);
+
 #endif

@@ -76,6 +76,10 @@ enum pool_mode {
 	POOL_MODE_TRANSACTION,
 	POOL_MODE_STATEMENT
 };
+enum query_timeout_action {
+	QUERY_TIMEOUT_CANCEL,
+	QUERY_TIMEOUT_CLOSE
+};
 enum sslmode {
 	SSLMODE_DISABLE,
 	SSLMODE_ALLOW,

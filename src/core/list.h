@@ -61,6 +61,16 @@ list_prepend(struct list *list, struct list_link *link)
 	list->count++;
 }
 
+/* LINK comes to stand in front of AT, which is in LIST. */
+static inline void
+list_insert_before(
+    struct list *list, struct list_link *at, struct list_link *link)
+{
+	assert(!list_is_linked(link) && list_is_linked(at));
+	DL_PREPEND_ELEM(list->head, at, link);
+	list->count++;
+}
+
 static inline void
 list_remove(struct list *list, struct list_link *link)
 {

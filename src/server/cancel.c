@@ -134,7 +134,7 @@ on_deadline(struct timer *timer)
 	finish(cancel);
 }
 
-void
+bool
 cancel_send(struct server *server)
 {
 	struct pools *set = server->slot->pool->set;
@@ -142,9 +142,11 @@ cancel_send(struct server *server)
 	char host[ADDRESS_TEXT_BYTES];
 	struct cancel *cancel;
 
-	if (server->key == NULL || server->stream == NULL ||
-	    server->cancels.count > 0) {
-		return;
+	if (server->key == NULL || server->stream == NULL) {
+		return false;
+	}
+	if (server->cancels.count > 0) {
+		return true;
 	}
 	cancel = mem_zalloc(sizeof(*cancel));
 	cancel->server = server;
@@ -160,7 +162,7 @@ cancel_send(struct server *server)
 	    &cancel->deadline, set->loop, CANCEL_TIMEOUT_US, 0, on_deadline);
 	if (set->dialer != NULL) {
 		connect_over(cancel, set->dialer, node);
-		return;
+		return true;
 	}
 	connector_start(&cancel->connector, set->loop, set->resolver,
 	    address_is_unix(&server->address)
@@ -168,6 +170,7 @@ cancel_send(struct server *server)
 	        : address_host(&server->address, host, sizeof(host)),
 	    (uint16_t)node->port, CANCEL_TIMEOUT_US,
 	    &server->slot->pool->options.socket, on_connected);
+	return true;
 }
 
 void

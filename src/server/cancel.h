@@ -9,12 +9,14 @@
 #ifndef SERVER_CANCEL_H
 #define SERVER_CANCEL_H
 
+#include <stdbool.h>
+
 struct list;
 struct server;
 
-/* Sends a CancelRequest for what SERVER is doing; nothing happens if it gave
- * no key. Several under way at a time are one. */
-void cancel_send(struct server *server);
+/* Sends a CancelRequest for what SERVER is doing; false, and nothing happens,
+ * if it gave no key. Several under way at a time are one. */
+bool cancel_send(struct server *server);
 
 /* The server of CANCELS closes: those under way finish without it. */
 void cancel_forget_server(struct list *cancels);

@@ -40,8 +40,6 @@ pool_options_read(const struct config *config,
 	options->server_login_retry_us = settings->server_login_retry_us;
 	options->server_unreachable_timeout_us =
 	    settings->server_unreachable_timeout_us;
-	options->query_wait_timeout_us =
-	    config_query_wait_timeout_us(config, entry, user);
 	options->round_robin = settings->server_round_robin;
 	options->split = settings->read_write_split &&
 	    options->mode == POOL_MODE_TRANSACTION;

@@ -53,7 +53,6 @@ struct pool_options {
 	int64_t server_connect_timeout_us;
 	int64_t server_login_retry_us;
 	int64_t server_unreachable_timeout_us;
-	int64_t query_wait_timeout_us;
 	bool round_robin;
 	bool split; /* reads may go to replicas */
 	struct socket_options socket;

@@ -476,24 +476,6 @@ check_blocked(struct pool *pool, enum pool_class class, int64_t now_us)
 	}
 }
 
-static void
-check_waiters(struct pool *pool, enum pool_class class, int64_t now_us)
-{
-	int64_t timeout_us = pool->options.query_wait_timeout_us;
-	struct waiter *head;
-	struct error err;
-
-	error_set(&err, SQLSTATE_CANNOT_CONNECT, "query_wait_timeout");
-	error_hint(&err, "All %s server connections are busy; see SHOW POOLS.",
-	    pool->database);
-	while (timeout_us > 0 &&
-	    (head = list_first(&pool->queues[class], struct waiter, link)) !=
-	        NULL &&
-	    now_us - head->since_us >= timeout_us) {
-		refuse(head, CLOSE_CLIENT_WAIT_TIMEOUT, &err);
-	}
-}
-
 /* Idle servers: the one idle for longest stands last. */
 static void
 check_idle(struct pool_slot *slot, int64_t now_us)
@@ -597,11 +579,10 @@ pool_tick(struct pool *pool, int64_t now_us)
 		check_login(
 		    list_entry(old_link, struct pool_slot, link), now_us);
 	}
-	for (int i = 0; i < POOL_CLASSES && pool->conf != NULL; i++) {
-		if (!pool_is_halted(pool)) {
-			check_blocked(pool, (enum pool_class)i, now_us);
-		}
-		check_waiters(pool, (enum pool_class)i, now_us);
+	for (int i = 0;
+	     i < POOL_CLASSES && pool->conf != NULL && !pool_is_halted(pool);
+	     i++) {
+		check_blocked(pool, (enum pool_class)i, now_us);
 	}
 	if (pool->waiting > 0) {
 		loop_ready(pool->set->loop, &pool->ready);

@@ -187,10 +187,6 @@ static const struct status_case {
     {"client_tls_sslmode", "prefer",
         "client_tls_sslmode = prefer: TLS towards clients does not exist yet "
         "in this version; accepted: disable"},
-    {"query_timeout", "0.0", ""},
-    {"query_timeout", "1",
-        "query_timeout = 1: cancelling long queries does not exist yet in "
-        "this version; set statement_timeout in PostgreSQL"},
     {"resolv_conf", "", ""},
     {"login_notify_message", "hi",
         "login_notify_message = hi: sending a notice after login does not "

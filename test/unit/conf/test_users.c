@@ -171,9 +171,6 @@ static const struct wrong_case {
         "max_user_connections = 5: limiting the server connections of a user "
         "does not exist yet in this version; limit each of the user's pools "
         "with pool_size"},
-    {"client_idle_timeout=60",
-        "client_idle_timeout = 60: closing idle clients does not exist yet in "
-        "this version; accepted: 0"},
     {"pool_size",
         "\"=\" is missing after \"pool_size\" in the connection "
         "string"},

@@ -342,29 +342,6 @@ END_TEST
 
 /* ---- timeouts ------------------------------------------------------------ */
 
-START_TEST(query_wait_timeout_refuses_who_waited_for_so_long)
-{
-	struct visitor busy = {0}, visitors[2] = {0};
-	struct house house;
-	struct pool *pool;
-
-	begin(&house, ONE_HOST "pool_size=1" GENERAL "query_wait_timeout = 5\n",
-	    &pool);
-	come(pool, &busy, POOL_PRIMARY);
-	welcome_all(&house);
-	come(pool, &visitors[0], POOL_PRIMARY);
-	house_wait(&house, 3 * SECOND);
-	come(pool, &visitors[1], POOL_PRIMARY);
-	house_wait(&house, 3 * SECOND / 2);
-	ck_assert_uint_eq(visitors[0].refusals, 0);
-	house_wait(&house, SECOND);
-	ck_assert_uint_eq(visitors[0].refusals, 1);
-	ck_assert_int_eq(visitors[0].reason, CLOSE_CLIENT_WAIT_TIMEOUT);
-	ck_assert_uint_eq(visitors[1].refusals, 0);
-	house_stop(&house);
-}
-END_TEST
-
 /* For SECONDS every connection ends as soon as it has come up. */
 static void
 refuse_connections(struct house *house, int seconds)
@@ -674,8 +651,6 @@ add_timeouts(Suite *suite)
 {
 	TCase *theme = tcase_create("timeouts");
 
-	tcase_add_test(
-	    theme, query_wait_timeout_refuses_who_waited_for_so_long);
 	tcase_add_test(
 	    theme, server_unreachable_timeout_refuses_with_the_reason);
 	tcase_add_test(theme, pauses_between_attempts_grow);
