@@ -285,13 +285,27 @@ expire_query(struct client *client)
 	    loop_now_us(client->set->loop), CANCEL_GRACE_US, on_phase_end);
 }
 
+/* A client that is not read for the while is not to blame. */
+static bool
+is_excused(const struct client *client)
+{
+	return client->set->is_suspended &&
+	    (client->timeouts.phase == PHASE_IDLE ||
+	        client->timeouts.phase == PHASE_IDLE_TRANSACTION);
+}
+
 static void
 on_phase_end(struct deadline *deadline)
 {
 	struct client *client =
 	    list_entry(deadline, struct client, timeouts.phase_end);
-	const struct timeouts *timeouts = &client->timeouts;
+	struct timeouts *timeouts = &client->timeouts;
 
+	if (is_excused(client)) {
+		timeouts->phase_since_us = loop_now_us(client->set->loop);
+		count_phase(client);
+		return;
+	}
 	switch (timeouts->phase) {
 	case PHASE_IDLE:
 		client_close(client, CLOSE_CLIENT_IDLE_TIMEOUT, NULL);
