@@ -40,6 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define THREE_HOSTS "[databases]\napp = host=/a,/b,/c port=1,2,3 user=u\n"
 #define REST                                                 \
 	"log_disconnections = 0\nlog_connections = 0\n"      \
+	"max_prepared_statements = 2\n"                      \
 	"query_wait_timeout = 5\nclient_login_timeout = 4\n" \
 	"server_connect_timeout = 3\nparse_time_share = 100\n"
 
@@ -309,6 +310,31 @@ static const char *const requests[] = {
     "P:select '~'|B|S|E|S",
     "B|E|P:select '~'|B|E|S",
     "H|B|E|S",
+    "p:a select '~'|S",
+    "p:a select '~'|n:a|b:a|E|S",
+    "p:a select 2, '~'|n:a|b:a|E|S|x:a|S",
+    "p:c select '~'|b:c|E|p:d select '~'|b:d|E|S",
+    "n:a|S",
+    "x:a|S",
+    "b:c|E|b:d|E|b:a|E|S",
+    "p:c set x.y = '~'|S",
+    "b:c|E|E|S",
+    "y:1|S",
+    "z:1|S",
+    "z:2|E|S",
+    "x:c|p:c select fail '~'|b:c|E|S",
+    "Q:begin|Q:set local x.y = '~'|Q:commit",
+    "Q:savepoint s|Q:set x.y = '~'|Q:rollback to s",
+    "Q:reset all",
+    "Q:discard all",
+    "Q:discard all|Q:select '~'",
+    "Q:select set_config('x.y', '~', false)",
+    "Q:set x.y = '~'|X",
+    "P:set x.y = '~'|B|E|P:select fail '~'|B|E|S",
+    "Q:set datestyle = german|Q:show x.y",
+    "Q:set role = r",
+    "Q:deallocate all",
+    "Q:copy t from stdin|b:a|E|S",
 };
 
 static void
@@ -369,6 +395,7 @@ static void
 put_request(struct buf *out, char type, const char *text, char mark)
 {
 	char name[] = {text[0], '\0'};
+	char ours[] = {'p', 'g', 'w', 'e', 'i', 'r', '_', text[0], '\0'};
 	bool fits = true;
 
 	switch (type) {
@@ -386,6 +413,17 @@ put_request(struct buf *out, char type, const char *text, char mark)
 		break;
 	case 'b':
 		fits = msg_bind(out, "", name, NULL, 0);
+		break;
+	case 'n':
+		fits = msg_describe(out, 'S', name);
+		break;
+	case 'x':
+		fits = msg_close(out, 'S', name);
+		break;
+	case 'y':
+	case 'z':
+		fits = type == 'y' ? msg_parse(out, ours, "select 3", NULL, 0)
+		                   : msg_bind(out, "", ours, NULL, 0);
 		break;
 	case 'D':
 		fits = msg_describe(out, 'S', "");

@@ -4,6 +4,7 @@
 #include "support/echo.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -299,23 +300,28 @@ run(struct echo *echo, struct echo_statement statement, enum echo_copy copy,
 static struct echo_statement *
 find_statement(struct echo *echo, const char *name, bool make)
 {
-	struct echo_statement *found = NULL;
+	struct echo_statement *room = NULL;
 
 	if (name[0] == '\0') {
 		return &echo->unnamed;
 	}
-	for (int i = 0; i < ECHO_NAMES && found == NULL; i++) {
-		if (echo->named[i].first == name[0]) {
-			found = &echo->named[i].statement;
+	for (int i = 0; i < ECHO_NAMES; i++) {
+		struct echo_statement *statement = &echo->named[i].statement;
+
+		if (!statement->is_there) {
+			room = room == NULL ? statement : room;
+		} else if (strncmp(echo->named[i].name, name,
+		               ECHO_NAME_BYTES - 1) == 0) {
+			return statement;
 		}
 	}
-	if (found == NULL && make) {
-		int i = (unsigned char)name[0] % ECHO_NAMES;
-
-		echo->named[i].first = name[0];
-		found = &echo->named[i].statement;
+	for (int i = 0; make && i < ECHO_NAMES; i++) {
+		if (room == &echo->named[i].statement) {
+			(void)snprintf(
+			    echo->named[i].name, ECHO_NAME_BYTES, "%s", name);
+		}
 	}
-	return found;
+	return make ? room : NULL;
 }
 
 static void
@@ -341,12 +347,18 @@ take_parse(struct echo *echo, const uint8_t *body, size_t size, struct buf *out)
 	const char *text = name == NULL
 	    ? NULL
 	    : string_at(body + strlen(name) + 1, body + size);
+	struct echo_statement *statement;
 
 	if (text == NULL) {
 		fail_batch(echo, out, "42601");
 		return;
 	}
-	*find_statement(echo, name, true) = read_statement(text, strlen(text));
+	statement = find_statement(echo, name, true);
+	if (statement == NULL || (name[0] != '\0' && statement->is_there)) {
+		fail_batch(echo, out, statement == NULL ? "53000" : "42P05");
+		return;
+	}
+	*statement = read_statement(text, strlen(text));
 	msg_parse_complete(out);
 }
 

@@ -17,7 +17,8 @@
 
 #include "core/buf.h"
 
-#define ECHO_NAMES 4
+#define ECHO_NAMES 64
+#define ECHO_NAME_BYTES 32
 
 /* A mark is this and a letter; long enough not to come about by chance. */
 #define ECHO_MARK "~w#"
@@ -68,7 +69,7 @@ struct echo {
 	struct echo_statement unnamed;
 	struct echo_statement portal;
 	struct {
-		char first; /* letter of the name */
+		char name[ECHO_NAME_BYTES]; /* cut */
 		struct echo_statement statement;
 	} named[ECHO_NAMES];
 	const char *fails_with; /* SQLSTATE for the next statement; NULL: none
