@@ -265,9 +265,8 @@ pass_new(struct client *client, struct out *out, const struct frame *frame,
 	return result;
 }
 
-/* Whether the client may keep one more statement of SIZE bytes. */
-static bool
-has_room(const struct client *client, size_t size)
+bool
+prepare_has_room(const struct client *client, size_t size)
 {
 	const struct settings *settings = config_settings(client->set->config);
 
@@ -296,7 +295,7 @@ pass_parse(struct client *client, struct out *out, const struct frame *frame,
 		return pass_untold(out, frame, body, name,
 		    "name of a prepared statement that is not ASCII");
 	}
-	if (here < frame->body_bytes || !has_room(client, size)) {
+	if (here < frame->body_bytes || !prepare_has_room(client, size)) {
 		return pass_untold(out, frame, body, name,
 		    "prepared statement that is too long");
 	}

@@ -5,6 +5,9 @@
 #include "client/prepare.h"
 #include "server/prepared.h"
 
+/* Whether the client may keep one more statement of SIZE bytes. */
+bool prepare_has_room(const struct client *client, size_t size);
+
 /* ---- prepare_name.c ------------------------------------------------------ */
 
 bool prepare_is_ascii(const struct prepare_name *name);
