@@ -40,6 +40,7 @@ pool_options_read(const struct config *config,
 	options->server_login_retry_us = settings->server_login_retry_us;
 	options->server_unreachable_timeout_us =
 	    settings->server_unreachable_timeout_us;
+	options->failover_wait_us = settings->failover_wait_us;
 	options->round_robin = settings->server_round_robin;
 	options->split = settings->read_write_split &&
 	    options->mode == POOL_MODE_TRANSACTION;

@@ -53,6 +53,7 @@ struct pool_options {
 	int64_t server_connect_timeout_us;
 	int64_t server_login_retry_us;
 	int64_t server_unreachable_timeout_us;
+	int64_t failover_wait_us;
 	bool round_robin;
 	bool split; /* reads may go to replicas */
 	struct socket_options socket;
@@ -75,7 +76,9 @@ struct pool {
 	struct list queues[POOL_CLASSES];       /* of struct waiter */
 	size_t waiting;                         /* in all of them */
 	int64_t blocked_since_us[POOL_CLASSES]; /* no node can serve; 0: some */
-	struct error fatal; /* why logins fail for good; empty: they do not */
+	int64_t
+	    lost_primary_us; /* a promotion is possible since; 0: it is not */
+	struct error fatal;  /* why logins fail for good; empty: they do not */
 	struct welcome *welcomes; /* owned */
 	struct pool_options options;
 	bool is_paused;     /* by itself; as set->gates says */
@@ -107,6 +110,9 @@ struct pools {
 
 /* A server of SLOT can be handed out, or one could be opened. */
 bool slot_is_usable(const struct pool_slot *slot);
+
+/* How many connections of SLOT are on their way. */
+size_t slot_coming(const struct pool_slot *slot);
 
 /* Opens a connection if SLOT has room and is not pausing; true if so. */
 bool slot_open(struct pool_slot *slot);

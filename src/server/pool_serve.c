@@ -15,9 +15,6 @@
 #include "server/pool_int.h"
 #include "server/server_int.h"
 
-/* A drained server that does not come to rest in this time is closed. */
-#define DRAIN_TIMEOUT_US ((int64_t)10 * 1000000)
-
 /* So many idle servers are looked at for one that has the client's settings. */
 #define LOOK_AT_MAX 64
 
@@ -290,13 +287,6 @@ grant_one(struct pool *pool)
 	return false;
 }
 
-static size_t
-coming(const struct pool_slot *slot)
-{
-	return slot->by_state[SERVER_CONNECTING].count +
-	    slot->by_state[SERVER_LOGIN].count;
-}
-
 /* Opens what SLOT lacks for WANTED waiters; returns how many are on the way. */
 static size_t
 open_in(struct pool_slot *slot, size_t wanted)
@@ -304,10 +294,10 @@ open_in(struct pool_slot *slot, size_t wanted)
 	if (slot == NULL) {
 		return 0;
 	}
-	while (coming(slot) < wanted && slot_open(slot)) {
+	while (slot_coming(slot) < wanted && slot_open(slot)) {
 		/* one more */
 	}
-	return coming(slot);
+	return slot_coming(slot);
 }
 
 static void
@@ -316,7 +306,7 @@ open_on_candidates(struct pool *pool)
 	struct node *node = cluster_next_candidate(pool->cluster);
 	struct pool_slot *slot = node == NULL ? NULL : pool_slot_of(pool, node);
 
-	if (slot != NULL && coming(slot) == 0) {
+	if (slot != NULL && slot_coming(slot) == 0) {
 		(void)slot_open(slot);
 	}
 }
@@ -400,191 +390,5 @@ pool_serve(struct pool *pool)
 	}
 	for (int i = 0; i < POOL_CLASSES; i++) {
 		open_for(pool, (enum pool_class)i);
-	}
-}
-
-/* ---- timeouts ------------------------------------------------------------ */
-
-/* The node that could serve CLASS does not answer. */
-static bool
-is_blocked(struct pool *pool, enum pool_class class, const struct error **why)
-{
-	struct node *node = cluster_primary(pool->cluster);
-	struct pool_slot *slot = node == NULL ? NULL : pool_slot_of(pool, node);
-
-	*why = NULL;
-	if (slot != NULL && slot_is_usable(slot)) {
-		return false;
-	}
-	if (class != POOL_PRIMARY && pool_has_replica(pool)) {
-		return false;
-	}
-	if (slot != NULL) {
-		*why = &slot->last_error;
-		return true;
-	}
-	list_foreach (&pool->slots, link) {
-		slot = list_entry(link, struct pool_slot, link);
-		if (slot->last_error.text[0] != '\0') {
-			*why = &slot->last_error;
-		} else if (slot->node->last_error.text[0] != '\0') {
-			*why = &slot->node->last_error;
-		}
-	}
-	return true;
-}
-
-static void
-refuse_blocked(
-    struct pool *pool, enum pool_class class, const struct error *why)
-{
-	struct error err;
-
-	if (why == NULL) {
-		error_set(&err, SQLSTATE_CANNOT_CONNECT,
-		    "no server for database \"%s\": no primary is known",
-		    pool->database);
-	} else {
-		error_set(&err, SQLSTATE_CANNOT_CONNECT,
-		    "no server for database \"%s\": %s", pool->database,
-		    why->text);
-	}
-	log_warning(&pool->set->log,
-	    "%s, refusing %zu waiting clients after %lld s db=%s", err.text,
-	    pool->queues[class].count,
-	    (long long)(pool->options.server_unreachable_timeout_us / 1000000),
-	    pool->database);
-	pool_refuse(pool, class, CLOSE_CLIENT_NO_SERVER, &err);
-}
-
-static void
-check_blocked(struct pool *pool, enum pool_class class, int64_t now_us)
-{
-	const struct error *why;
-
-	if (!is_blocked(pool, class, &why)) {
-		pool->blocked_since_us[class] = 0;
-		return;
-	}
-	if (pool->blocked_since_us[class] == 0) {
-		pool->blocked_since_us[class] = now_us;
-	}
-	if (pool->queues[class].count > 0 &&
-	    now_us - pool->blocked_since_us[class] >=
-	        pool->options.server_unreachable_timeout_us) {
-		refuse_blocked(pool, class, why);
-	}
-}
-
-/* Idle servers: the one idle for longest stands last. */
-static void
-check_idle(struct pool_slot *slot, int64_t now_us)
-{
-	const struct pool_options *options = &slot->pool->options;
-
-	list_foreach_safe (&slot->by_state[SERVER_IDLE], link) {
-		struct server *server = list_entry(link, struct server, link);
-
-		if (options->server_idle_timeout_us > 0 &&
-		    now_us - server->idle_since_us >=
-		        options->server_idle_timeout_us) {
-			server_close(server, CLOSE_SERVER_IDLE_TIMEOUT, NULL);
-		} else if (now_us - server->connect_us >=
-		    options->server_lifetime_us) {
-			server_close(server, CLOSE_SERVER_LIFETIME, NULL);
-		} else if (server->retire) {
-			server_close(server, CLOSE_SERVER_OBSOLETE, NULL);
-		} else if (slot->count > options->size) {
-			server_close(server, CLOSE_SERVER_SURPLUS, NULL);
-		}
-	}
-}
-
-static void
-check_login(struct pool_slot *slot, int64_t now_us)
-{
-	int64_t timeout_us = slot->pool->options.server_connect_timeout_us;
-	struct server *server;
-	struct error err;
-
-	error_set(&err, SQLSTATE_CANNOT_CONNECT,
-	    "login to server \"%s\" took too long", slot->node->name);
-	while (timeout_us > 0 &&
-	    (server = list_first(
-	         &slot->by_state[SERVER_LOGIN], struct server, link)) != NULL &&
-	    now_us - server->connect_us >= timeout_us) {
-		server_close(server, CLOSE_SERVER_CONNECT_TIMEOUT, &err);
-	}
-	while ((server = list_first(&slot->by_state[SERVER_DRAINING],
-	            struct server, link)) != NULL &&
-	    now_us - server->request_us >= DRAIN_TIMEOUT_US) {
-		server_close(server, CLOSE_SERVER_UNCLEAN, NULL);
-	}
-}
-
-/*
- * Connections nobody waits for. Where nobody tells what a node is, a login
- * will, also whether it is back; and a replica that failed is passed over until
- * an attempt has succeeded.
- */
-static void
-try_again(struct pool_slot *slot)
-{
-	const struct pool *pool = slot->pool;
-	const struct node *node = slot->node;
-	bool is_unknown = slot->count == 0 && node->role == NODE_ROLE_UNKNOWN &&
-	    !node->is_monitored && cluster_count(pool->cluster) > 1;
-	bool has_failed = slot->failing_since_us != 0 && coming(slot) == 0 &&
-	    (cluster_is_replica(pool->cluster, node) ||
-	        (!node->is_monitored && cluster_count(pool->cluster) > 1));
-
-	if (pool->options.split && !pool_is_halted(pool) &&
-	    (is_unknown || has_failed)) {
-		(void)slot_open(slot);
-	}
-}
-
-/* A server that does not answer the settings of its client keeps both. */
-static void
-check_applying(struct pool_slot *slot, int64_t now_us)
-{
-	int64_t timeout_us = slot->pool->options.server_connect_timeout_us;
-	struct error err;
-
-	error_set(&err, SQLSTATE_CONNECTION_FAILURE,
-	    "server \"%s\" does not answer", slot->node->name);
-	list_foreach_safe (&slot->by_state[SERVER_ACTIVE], link) {
-		struct server *server = list_entry(link, struct server, link);
-
-		if (server->applying != NULL && timeout_us > 0 &&
-		    now_us - server->request_us >= timeout_us) {
-			server_close(server, CLOSE_SERVER_UNCLEAN, &err);
-		}
-	}
-}
-
-void
-pool_tick(struct pool *pool, int64_t now_us)
-{
-	list_foreach_safe (&pool->slots, link) {
-		struct pool_slot *slot =
-		    list_entry(link, struct pool_slot, link);
-
-		check_idle(slot, now_us);
-		check_login(slot, now_us);
-		check_applying(slot, now_us);
-		try_again(slot);
-	}
-	list_foreach_safe (&pool->old_slots, old_link) {
-		check_login(
-		    list_entry(old_link, struct pool_slot, link), now_us);
-	}
-	for (int i = 0;
-	     i < POOL_CLASSES && pool->conf != NULL && !pool_is_halted(pool);
-	     i++) {
-		check_blocked(pool, (enum pool_class)i, now_us);
-	}
-	if (pool->waiting > 0) {
-		loop_ready(pool->set->loop, &pool->ready);
 	}
 }

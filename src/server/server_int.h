@@ -66,7 +66,7 @@ struct server {
 	struct buf *key;     /* owned; NULL: none */
 	int64_t connect_us;  /* loop time of the start of the connection */
 	int64_t idle_since_us;
-	int64_t request_us;       /* when it was last handed out */
+	int64_t request_us;       /* when it was last handed out; 0: never */
 	struct error login_error; /* what ended the login, in its own words */
 	struct log_source log;
 	struct grave grave;
@@ -145,6 +145,10 @@ void server_read_own(struct server *server);
 
 /* Whether a draining server has come to rest; moves it on. May close it. */
 void server_drain_on(struct server *server);
+
+/* Whether SERVER is older than server_lifetime allows, or has served once and
+ * may no more. */
+bool server_has_lived(const struct server *server, int64_t now_us);
 
 /* The login is over: to IDLE, and its pool is told. */
 void server_login_done(struct server *server);

@@ -14,6 +14,8 @@
 #include "server/server_int.h"
 
 #define FIRST_RETRY_US ((int64_t)100 * 1000)
+/* Never faster than this, whatever server_login_retry says. */
+#define LEAST_RETRY_US ((int64_t)10 * 1000)
 
 bool
 slot_open(struct pool_slot *slot)
@@ -26,6 +28,13 @@ slot_open(struct pool_slot *slot)
 	}
 	(void)server_connect(slot);
 	return true;
+}
+
+size_t
+slot_coming(const struct pool_slot *slot)
+{
+	return slot->by_state[SERVER_CONNECTING].count +
+	    slot->by_state[SERVER_LOGIN].count;
 }
 
 bool
@@ -70,7 +79,8 @@ slot_failed(struct pool_slot *slot, const struct error *err, bool is_final)
 	    ? FIRST_RETRY_US
 	    : 2 * slot->retry_pause_us;
 	if (slot->retry_pause_us > most_us) {
-		slot->retry_pause_us = most_us;
+		slot->retry_pause_us =
+		    most_us > LEAST_RETRY_US ? most_us : LEAST_RETRY_US;
 	}
 	slot->retry_at_us = now_us + slot->retry_pause_us;
 	log_debug(&pool->set->log, "next attempt in %lld ms host=%s",

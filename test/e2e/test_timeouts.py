@@ -273,3 +273,77 @@ def test_each_user_waits_for_as_long_as_it_may(pgweir, cluster):
         assert told(alice) == ("08001", "query_wait_timeout")
         holder.ask("commit")
         assert patient.read_result().rows == [["served"]]
+
+
+# ---- servers ----------------------------------------------------------------
+def test_server_lifetime_0_uses_each_connection_once(pgweir, cluster):
+    proxy = pgweir(databases=only_primary(cluster), server_lifetime=0)
+    with proxy.login() as conn:
+        pids = [conn.value("select pg_backend_pid()") for _ in range(5)]
+        assert len(set(pids)) == 5
+        conn.ask("begin")
+        assert len({conn.value("select pg_backend_pid()")
+                    for _ in range(5)}) == 1
+        conn.ask("commit")
+
+
+def test_a_server_never_idle_is_replaced_too(pgweir, cluster):
+    """It is old when it is given back, not only when it lies idle."""
+    proxy = pgweir(databases=only_primary(cluster), default_pool_size=1,
+                   server_lifetime=0.3)
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(proxy.login()) for _ in range(3)]
+        pids = set()
+
+        def has_changed():
+            for conn in clients:
+                conn.send(wire.query("select pg_backend_pid()"))
+            pids.update(conn.read_result().rows[0][0] for conn in clients)
+            return len(pids) > 2
+        wait_until(has_changed, 5, "a third server answers")
+
+
+def test_after_an_outage_attempts_begin_soon(own_cluster, pgweir):
+    """However long the pause may become."""
+    proxy = pgweir(cluster=own_cluster, databases=only_primary(own_cluster),
+                   server_login_retry=15, server_unreachable_timeout=30)
+    with proxy.login() as conn:
+        conn.ask("select 1")
+        own_cluster.primary.stop_fast()
+        conn.send(wire.query("select 'after'"))
+        proxy.wait_for_log("connect failed")
+        started = time.monotonic()
+        own_cluster.primary.start()
+        assert conn.read_result().rows == [["after"]]
+        assert time.monotonic() - started < 10
+
+
+def test_a_promotion_is_waited_for(own_cluster, pgweir):
+    proxy = pgweir(cluster=own_cluster, server_unreachable_timeout=0.2,
+                   failover_wait=60)
+    wait_until(lambda: "replica" in _who(proxy), 5, "replicas are used")
+    with proxy.login() as conn:
+        conn.ask("create table t (x int)")
+        own_cluster.catch_up()
+        own_cluster.primary.stop()
+        conn.send(wire.query("insert into t values (1)"))
+        wait_until(lambda: (proxy.pool() or {})["maxwait_us"] > 600000
+                   or proxy.pool()["maxwait"] > 0, 10, "it waits for long")
+        own_cluster.replicas[0].promote()
+        assert conn.read_result().tag == "INSERT 0 1"
+
+
+def test_a_promotion_that_does_not_come_is_not_waited_for_for_ever(
+        own_cluster, pgweir):
+    proxy = pgweir(cluster=own_cluster, server_unreachable_timeout=0.2,
+                   failover_wait=0.8)
+    wait_until(lambda: "replica" in _who(proxy), 5, "replicas are used")
+    with proxy.login() as conn, proxy.login() as reader:
+        conn.ask("select 1 for update")
+        own_cluster.primary.stop()
+        started = time.monotonic()
+        conn.send(wire.query("select 1 for update"))
+        assert told(conn)[0] == "08001"
+        assert time.monotonic() - started > 0.6
+        wait_until(lambda: "replica" in reader.value(f"select {WHO}"), 5,
+                   "reads go on")

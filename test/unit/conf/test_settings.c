@@ -195,10 +195,6 @@ static const struct status_case {
     {"peer_id", "1",
         "peer_id = 1: forwarding cancel requests between peers does not exist "
         "yet in this version; accepted: 0"},
-    {"failover_wait", "30s",
-        "failover_wait = 30: waiting for the promotion of a replica does not "
-        "exist yet in this version; raise server_unreachable_timeout to wait "
-        "longer"},
 };
 
 START_TEST(what_does_not_exist_yet_is_refused)

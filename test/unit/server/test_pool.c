@@ -482,6 +482,60 @@ START_TEST(server_lifetime_waits_for_who_is_at_work)
 }
 END_TEST
 
+START_TEST(server_lifetime_0_uses_a_connection_once)
+{
+	struct visitor visitors[2] = {0};
+	struct house house;
+	struct pool *pool;
+
+	begin(&house, ONE_HOST "pool_size=1" GENERAL "server_lifetime = 0\n",
+	    &pool);
+	come(pool, &visitors[0], POOL_PRIMARY);
+	pool_forget(&visitors[0].waiter);
+	come(pool, &visitors[1], POOL_PRIMARY);
+	house_settle(&house);
+	pool_forget(&visitors[1].waiter);
+	welcome_all(&house);
+	house_wait(&house, SECOND);
+	ck_assert_uint_eq(servers_open(&house), 1); /* not used yet */
+	come(pool, &visitors[0], POOL_PRIMARY);
+	house_settle(&house);
+	ck_assert_ptr_nonnull(visitors[0].server);
+	give_back(&visitors[0]);
+	house_settle(&house);
+	ck_assert_uint_eq(servers_open(&house), 0);
+	house_stop(&house);
+}
+END_TEST
+
+START_TEST(servers_opened_together_do_not_end_together)
+{
+	struct visitor visitors[8] = {0};
+	struct house house;
+	struct pool *pool;
+
+	begin(&house,
+	    ONE_HOST "pool_size=8" GENERAL "server_lifetime = 1000\n"
+	             "server_idle_timeout = 0\n",
+	    &pool);
+	for (size_t i = 0; i < 8; i++) {
+		come(pool, &visitors[i], POOL_PRIMARY);
+	}
+	welcome_all(&house);
+	for (size_t i = 0; i < 8; i++) {
+		give_back(&visitors[i]);
+	}
+	house_wait(&house, 899 * SECOND);
+	ck_assert_uint_eq(servers_open(&house), 8);
+	house_wait(&house, 51 * SECOND);
+	ck_assert_uint_gt(servers_open(&house), 1);
+	ck_assert_uint_lt(servers_open(&house), 7);
+	house_wait(&house, 51 * SECOND);
+	ck_assert_uint_eq(servers_open(&house), 0);
+	house_stop(&house);
+}
+END_TEST
+
 /* ---- reload -------------------------------------------------------------- */
 
 static void
@@ -658,6 +712,8 @@ add_timeouts(Suite *suite)
 	tcase_add_test(theme, a_login_that_does_not_end_is_given_up);
 	tcase_add_test(theme, an_idle_server_ends_after_its_timeout);
 	tcase_add_test(theme, server_lifetime_waits_for_who_is_at_work);
+	tcase_add_test(theme, server_lifetime_0_uses_a_connection_once);
+	tcase_add_test(theme, servers_opened_together_do_not_end_together);
 	suite_add_tcase(suite, theme);
 }
 
