@@ -278,6 +278,7 @@ end_link(struct client *client)
 	client->server = NULL;
 	client->on_replica = false;
 	client->unnamed_open = false;
+	client->untracks = false;
 	client->replay.attempts = 0;
 	kept_fini(client_blocks(client), &client->begin);
 	client->begin_status = 0;

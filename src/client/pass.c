@@ -153,8 +153,8 @@ prepare(struct client *client, struct run *run, const struct frame *frame)
 		run_cut(run, 0);
 		unnamed_close(client, &run->out);
 	}
-	if (client->is_tracked && client->untracks && frame->type != MSG_SYNC &&
-	    !client->server->answers.copy_in) {
+	if (client->is_tracked && client->untracks && !client->on_replica &&
+	    frame->type != MSG_SYNC && !client->server->answers.copy_in) {
 		run_cut(run, 0);
 		if (!prepare_untrack(client, &run->out)) {
 			result.way = PREPARE_STOP;

@@ -13,6 +13,7 @@
 #include "client/names.h"
 #include "server/note.h"
 
+struct batch;
 struct buf;
 struct client;
 struct frame;
@@ -73,6 +74,14 @@ bool prepare_untrack(struct client *client, struct out *out)
 /* A Sync is next. True: nothing of its batch is with the server, and it has
  * been answered here. */
 bool prepare_answer_sync(struct client *client);
+
+/*
+ * A client without a server has sent BATCH, which lies whole AT. True: it was a
+ * Parse of what servers of its pool know, or a Close, and has been answered
+ * here; the client may have been closed over that.
+ */
+bool prepare_answer_alone(
+    struct client *client, const uint8_t *at, const struct batch *batch);
 
 /* What the client calls the statement in the message of an ErrorResponse BODY,
  * if one of ours is named there: the whole message anew in OUT. False: nothing

@@ -77,6 +77,7 @@ prepare_untrack(struct client *client, struct out *out)
 	if (client->batch_status == 'E' || answers_is_skipping(answers)) {
 		return true; /* the text will not run either */
 	}
+	link_pin(client, "prepared statements under names of its own");
 	close_all(out);
 	names_each(&client->names, parse_raw, out);
 	if (!is_inside && answers->batch_open && !out->failed) {

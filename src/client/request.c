@@ -11,6 +11,7 @@
 
 #include "client/batch.h"
 #include "client/client_int.h"
+#include "client/prepare.h"
 #include "conf/config.h"
 #include "core/buf.h"
 #include "net/stream.h"
@@ -147,6 +148,9 @@ route_batch(struct client *client, const uint8_t *at)
 	}
 	if (!check_pool(client)) {
 		return 0;
+	}
+	if (prepare_answer_alone(client, at, &client->batch)) {
+		return bytes;
 	}
 	if (client->batch.begins_read_only && may_hold_begin(client, bytes)) {
 		begin_hold(client, at, bytes);

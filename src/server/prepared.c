@@ -52,6 +52,15 @@ find(struct prepared *prepared, const struct statement *statement)
 	return entry;
 }
 
+bool
+prepared_has(const struct prepared *prepared, const struct statement *statement)
+{
+	struct prepared_entry *entry;
+
+	HASH_FIND_PTR(prepared->table, &statement, entry);
+	return entry != NULL && entry->known && !entry->doubted;
+}
+
 static void
 free_entry(struct prepared *prepared, struct prepared_entry *entry)
 {

@@ -44,6 +44,10 @@ void prepared_fini(struct prepared *prepared);
 enum prepared_state prepared_look(struct prepared *prepared,
     const struct statement *statement, uint64_t batch);
 
+/* Whether STATEMENT is known, whatever is under way. */
+bool prepared_has(
+    const struct prepared *prepared, const struct statement *statement);
+
 /*
  * A Parse of STATEMENT (BELIEF_PREPARED) or a Close of it (BELIEF_CLOSED) is
  * about to be sent in batch number BATCH. Returns the note to attach to it,

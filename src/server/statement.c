@@ -257,6 +257,15 @@ statements_take(struct statements *set, const struct hash128 *meaning,
 	return make(set, &key, meaning, body, size);
 }
 
+struct statement *
+statements_find(const struct statements *set, const struct hash128 *meaning,
+    const uint8_t *body, size_t size)
+{
+	struct hash128 key = key_of(meaning, body, size);
+
+	return find(set, &key, meaning, body, size);
+}
+
 /* ---- counting ------------------------------------------------------------ */
 
 struct statement *

@@ -65,6 +65,11 @@ void statements_set_limit(struct statements *set, size_t limit_bytes);
 struct statement *statements_take(struct statements *set,
     const struct hash128 *meaning, const uint8_t *body, size_t size);
 
+/* As statements_take(), but makes none and does not count it: NULL if there is
+ * none. */
+struct statement *statements_find(const struct statements *set,
+    const struct hash128 *meaning, const uint8_t *body, size_t size);
+
 /* Whether SIZE bytes of BODY are a text, its NUL, a count and as many types.
  * PostgreSQL reads the count without a sign. */
 bool statement_body_is_valid(const uint8_t *body, size_t size);

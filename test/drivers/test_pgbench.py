@@ -47,11 +47,12 @@ def proxy(start_proxy):
     started.end()
 
 
-def bench(proxy, mode, script):
-    """A thread for each client: a pgbench that prepares waits for the answer and
-    for nothing else, with the transactions of its other clients open."""
+def bench(proxy, mode, script, threads):
+    """With one thread, a pgbench that prepares waits for the answer and for
+    nothing else, with the transactions of its other clients open: whoever would
+    let it wait for a server then would wait for ever."""
     return run([program("pgbench"), "-n", "-M", mode, "-b", script,
-                "-c", str(CLIENTS), "-j", str(CLIENTS), "-t", str(TRANSACTIONS),
+                "-c", str(CLIENTS), "-j", str(threads), "-t", str(TRANSACTIONS),
                 "-h", proxy.host, "-p", str(proxy.port), "-U", "app", "app"],
                check=False)
 
@@ -68,14 +69,15 @@ def changed(before, after):
     return [new - old for old, new in zip(before, after)]
 
 
+@pytest.mark.parametrize("threads", [1, CLIENTS])
 @pytest.mark.parametrize("mode", ["simple", "extended", "prepared"])
 @pytest.mark.parametrize("script",
                          ["tpcb-like", "simple-update", "select-only"])
 def test_pgbench_runs_clean_and_the_accounts_add_up(
-        proxy, balances, mode, script):
+        proxy, balances, mode, script, threads):
     before = balances()
     with neighbours(proxy, NEIGHBOURS, NAMES) as problems:
-        done = bench(proxy, mode, script)
+        done = bench(proxy, mode, script, threads)
     assert problems == []
     assert_all_done(done)
     accounts, branches, tellers, deltas, count = changed(before, balances())

@@ -101,23 +101,38 @@ def run(args, timeout=60, check=True, **options):
     return subprocess.CompletedProcess(args, proc.returncode, out, err)
 
 
-_handed_out = set()
+_reserved = {}
+
+
+def _reserve(port):
+    """Keeps PORT from other runs of these tests until this process ends: who
+    has the name has the port. False: it is another's, or ours already."""
+    if port in _reserved:
+        return False
+    mark = socket.socket(socket.AF_UNIX)
+    try:
+        mark.bind(f"\0pgweir-test-port-{port}")
+    except OSError:
+        mark.close()
+        return False
+    _reserved[port] = mark
+    return True
 
 
 def free_port():
-    """A TCP port of 127.0.0.1 that is free now and was not handed out before;
-    whoever binds it must still be ready to lose it to a stranger. Taken from
-    below the range the kernel uses for outgoing connections, so that none of
-    our own many clients grabs it in between."""
+    """A TCP port of 127.0.0.1 that is free now and was not handed out before,
+    to no other run of the tests either; whoever binds it must still be ready to
+    lose it to a stranger. Taken from below the range the kernel uses for
+    outgoing connections, so that none of our own many clients grabs it in
+    between."""
     for port in range(20000 + os.getpid() % 5000, 32000):
-        if port in _handed_out:
+        if not _reserve(port):
             continue
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-        _handed_out.add(port)
         return port
     raise RuntimeError("no free port on 127.0.0.1")
 

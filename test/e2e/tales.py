@@ -37,6 +37,14 @@ TALES = {
                   " + parse('set work_mem = \\'7MB\\'') + bind() + execute()"
                   " + parse('set datestyle = \\'SQL\\'') + bind() + execute()"
                   " + sync()")]),
+    "a statement under its own name is for its client alone": Tale(
+        {"a": {}, "b": {}}, [
+            ("a", "parse('deallocate t', 't') + parse('select 2', 's') + sync()"),
+            ("a", "parse('select 1') + bind() + execute() + sync()"
+                  " + bind([], 't') + execute() + sync()"),
+            ("b", "bind([], 's') + execute() + sync()"),
+            ("b", "query('set work_mem = \\'7MB\\'')"),
+            ("b", "bind([], 's') + execute() + sync()")]),
     "an unnamed statement that was not parsed leaves the older one": Tale(
         {"a": {}, "b": {}}, [
             ("a", "parse('set work_mem = \\'7MB\\'') + sync()"),

@@ -578,8 +578,8 @@ DEALLOCATE = {
         on("b", use("s")), use("s"), prepare("s", ONE),
         on("b", "discard all"), use("s"), on("b", use("s"))],
     "all in a block": Script([
-        prepare("s", ONE), use("s"),
-        "do $$ begin execute 'deallocate all'; end $$", use("s"),
+        prepare("s", ONE), "begin", use("s"),
+        "do $$ begin execute 'deallocate all'; end $$", use("s"), "rollback",
         prepare("t", TWO), use("t")], pins=True),
 }
 
