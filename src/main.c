@@ -230,11 +230,7 @@ out:
 	instance_free(&instance);
 	inherited_fini(&inherited);
 	supervision_fini(&supervision);
-	if (pid_fd >= 0) {
-		/* Its directory may belong to somebody else by now. */
-		(void)unlink(config_settings(config)->pidfile);
-		(void)close(pid_fd);
-	}
+	process_close_pidfile(config_settings(config)->pidfile, &pid_fd);
 	logger_free(&logger);
 	return status;
 }

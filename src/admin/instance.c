@@ -36,6 +36,18 @@ on_accept(void *context, int fd, const struct address *peer)
 	clients_accept(instance->clients, fd, peer);
 }
 
+static void
+hear_signals(struct instance *instance)
+{
+	static const int signals[] = {
+	    SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2};
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++) {
+		loop_on_signal(
+		    instance->loop, signals[i], instance_on_signal, instance);
+	}
+}
+
 int
 instance_listen(struct instance *instance, struct error *err)
 {
@@ -69,6 +81,8 @@ instance_listen(struct instance *instance, struct error *err)
 		        listener_address(listeners_at(instance->listeners, i)),
 		        text, sizeof(text)));
 	}
+	/* Whoever hears that we are ready may send one at once. */
+	hear_signals(instance);
 	return 0;
 }
 
@@ -175,13 +189,6 @@ instance_free(struct instance **instance)
 void
 instance_run(struct instance *instance)
 {
-	static const int signals[] = {
-	    SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2};
-
-	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++) {
-		loop_on_signal(
-		    instance->loop, signals[i], instance_on_signal, instance);
-	}
 	log_info(&instance->log, "process up: pgweir %s", PACKAGE_VERSION);
 	supervisor_ready(instance->supervisor);
 	loop_run(instance->loop);

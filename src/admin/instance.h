@@ -39,7 +39,8 @@ struct instance *instance_new(struct logger *logger, struct config *config,
 /* Closes everything. */
 void instance_free(struct instance **instance);
 
-/* Opens what the configuration says to listen on. */
+/* Opens what the configuration says to listen on, or has been handed on; from
+ * then on signals are heard. */
 int instance_listen(struct instance *instance, struct error *err)
     __attribute__((warn_unused_result));
 

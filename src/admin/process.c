@@ -6,12 +6,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/error.h"
@@ -126,23 +128,112 @@ process_ready(int *ready)
 	*ready = -1;
 }
 
-int
-process_open_pidfile(const char *path, int *fd, struct error *err)
+/* The process id that FD's text begins with; 0 if there is none. */
+static pid_t
+read_pid(int fd)
 {
-	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	char text[32] = "";
+	char *end;
+	long number;
+
+	if (pread(fd, text, sizeof(text) - 1, 0) <= 0) {
+		return 0;
+	}
+	number = strtol(text, &end, 10);
+	return end == text || number <= 1 || number > INT_MAX ? 0
+	                                                      : (pid_t)number;
+}
+
+/* Whether PID is a running pgbouncer: that one locks no pid file. */
+static bool
+is_pgbouncer(pid_t pid)
+{
+	char path[64], name[32] = "";
+	ssize_t length = -1;
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		length = read(fd, name, sizeof(name) - 1);
+		(void)close(fd);
+	}
+	return length > 0 && strcmp(name, "pgbouncer\n") == 0;
+}
+
+/* True when FD is the file that PATH names now. */
+static bool
+is_file_at(int fd, const char *path)
+{
+	struct stat open_one, named;
+
+	return fstat(fd, &open_one) == 0 && stat(path, &named) == 0 &&
+	    open_one.st_dev == named.st_dev && open_one.st_ino == named.st_ino;
+}
+
+static void
+refuse_pidfile(const char *path, pid_t pid, struct error *err)
+{
+	if (pid == 0) {
+		error_set(err, SQLSTATE_INTERNAL,
+		    "pid file \"%s\" is held by a running process", path);
+	} else {
+		error_set(err, SQLSTATE_INTERNAL,
+		    "pid file \"%s\" is that of process %d, which runs", path,
+		    (int)pid);
+	}
+	error_hint(err, "Stop that process, or use another pidfile.");
+}
+
+/* Opens and locks PATH. Returns 1 when PATH has become another file meanwhile:
+ * whoever held it has removed it. */
+static int
+try_pidfile(const char *path, int *fd, struct error *err)
+{
+	pid_t pid;
+
+	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (*fd < 0) {
 		error_set_errno(err, "could not open pid file \"%s\"", path);
 		return -1;
 	}
-	if (flock(*fd, LOCK_EX | LOCK_NB) != 0) {
-		error_set(err, SQLSTATE_INTERNAL,
-		    "pid file \"%s\" is held by a running process", path);
-		error_hint(err, "Stop that process, or use another pidfile.");
-		(void)close(*fd);
-		*fd = -1;
+	pid = read_pid(*fd);
+	if (flock(*fd, LOCK_EX | LOCK_NB) != 0 || is_pgbouncer(pid)) {
+		refuse_pidfile(path, pid, err);
 		return -1;
 	}
+	return is_file_at(*fd, path) ? 0 : 1;
+}
+
+int
+process_open_pidfile(const char *path, int *fd, struct error *err)
+{
+	int status;
+
+	while ((status = try_pidfile(path, fd, err)) != 0) {
+		if (*fd >= 0) {
+			(void)close(*fd);
+			*fd = -1;
+		}
+		if (status < 0) {
+			return -1;
+		}
+	}
 	return 0;
+}
+
+void
+process_close_pidfile(const char *path, int *fd)
+{
+	if (*fd < 0) {
+		return;
+	}
+	if (is_file_at(*fd, path)) {
+		/* Its directory may belong to somebody else by now. */
+		(void)unlink(path);
+	}
+	(void)close(*fd);
+	*fd = -1;
 }
 
 int

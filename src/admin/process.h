@@ -29,10 +29,17 @@ int process_daemonise(int *ready, struct error *err)
  * -1. Nothing happens if it is -1. */
 void process_ready(int *ready);
 
-/* Opens and locks the pid file at PATH; *FD is then the caller's. -1 and ERR,
- * when another process holds it for instance. */
+/*
+ * Opens and locks the pid file at PATH; *FD is then the caller's, to be ended
+ * with process_close_pidfile(). -1 and ERR, which names the process, when one
+ * that runs has it. What a process that is gone has left is used again.
+ */
 int process_open_pidfile(const char *path, int *fd, struct error *err)
     __attribute__((warn_unused_result));
+
+/* Removes the file at PATH if it is still the one open at *FD, and closes that;
+ * *FD is then -1. Nothing happens if it is -1. */
+void process_close_pidfile(const char *path, int *fd);
 
 /* Writes our pid into FD. */
 int process_write_pid(int fd, struct error *err)
