@@ -30,6 +30,24 @@ const uint8_t lexer_char_class[256] = {
 };
 /* clang-format on */
 
+/* clang-format off */
+#define FOUR(n) (n), (n) + 1, (n) + 2, (n) + 3
+#define SIXTEEN(n) FOUR(n), FOUR((n) + 4), FOUR((n) + 8), FOUR((n) + 12)
+#define LETTERS SIXTEEN('a'), FOUR('q'), FOUR('u'), 'y', 'z'
+
+const uint8_t lexer_word_lower[256] = {
+	['$'] = '$', ['_'] = '_',
+	['0'] = FOUR('0'), FOUR('4'), '8', '9',
+	['A'] = LETTERS,
+	['a'] = LETTERS,
+	[128] = SIXTEEN(128), SIXTEEN(144), SIXTEEN(160), SIXTEEN(176),
+	        SIXTEEN(192), SIXTEEN(208), SIXTEEN(224), SIXTEEN(240),
+};
+/* clang-format on */
+
+#undef FOUR
+#undef SIXTEEN
+#undef LETTERS
 #undef S
 #undef W
 #undef D

@@ -53,6 +53,9 @@ enum char_class {
 
 extern const uint8_t lexer_char_class[256];
 
+/* Per byte: in lower case, if it can be inside a word, else 0. */
+extern const uint8_t lexer_word_lower[256];
+
 static inline bool
 char_is(char c, unsigned classes)
 {

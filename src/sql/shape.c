@@ -165,49 +165,54 @@ name_of_token(const struct token *token)
 
 /* ---- output -------------------------------------------------------------- */
 
+/* What a token is to the blank in front of it, and what to the one behind. */
+enum blank_rule {
+	BEFORE_NEVER = 1 << 0,     /* ) ] , ; */
+	BEFORE_NOT_NAME = 1 << 1,  /* [ .: none behind a name */
+	BEFORE_NOT_VALUE = 1 << 2, /* ::, nor behind a value */
+	BEHIND_NAME = 1 << 3,      /* a word, or what ends like one */
+	BEHIND_VALUE = 1 << 4,     /* a string or another constant */
+	BEHIND_NEVER = 1 << 5,     /* ( [ and the beginning */
+	BEHIND_NOT_WORD = 1 << 6,  /* ::, no word */
+	BEHIND_POINT = 1 << 7      /* nor * */
+};
+
+/* clang-format off */
+static const uint8_t blank_rules[NAME_SELECT + 1] = {
+	[NAME_NONE] = BEHIND_NEVER,
+	['('] = BEHIND_NEVER,
+	['['] = BEHIND_NEVER | BEFORE_NOT_NAME,
+	[')'] = BEFORE_NEVER | BEHIND_NAME,
+	[']'] = BEFORE_NEVER | BEHIND_NAME,
+	[','] = BEFORE_NEVER,
+	[';'] = BEFORE_NEVER,
+	['.'] = BEFORE_NOT_NAME | BEHIND_POINT,
+	[NAME_CAST] = BEFORE_NOT_NAME | BEFORE_NOT_VALUE | BEHIND_NOT_WORD,
+	[NAME_STRING] = BEHIND_VALUE,
+	[NAME_CONSTANT] = BEHIND_VALUE,
+	[NAME_NATIONAL] = BEHIND_NEVER,
+	[NAME_WORD ... NAME_SELECT] = BEHIND_NAME,
+};
+/* clang-format on */
+
 /* Whether a blank goes between the token before and one called NAME. Leaving
  * it out must never make one token of two. */
 static bool
 needs_blank(const struct scanner *s, enum token_name name)
 {
-	const enum token_name before = name_before(s, 0);
-	const bool is_after_name =
-	    before >= NAME_WORD || before == ')' || before == ']';
+	const unsigned rule = blank_rules[name];
+	const unsigned before = blank_rules[name_before(s, 0)];
 
-	switch ((int)name) {
-	case ')':
-	case ']':
-	case ',':
-	case ';':
+	if ((rule & BEFORE_NEVER) != 0 || (before & BEHIND_NEVER) != 0 ||
+	    ((rule & BEFORE_NOT_NAME) != 0 && (before & BEHIND_NAME) != 0) ||
+	    ((rule & BEFORE_NOT_VALUE) != 0 && (before & BEHIND_VALUE) != 0)) {
 		return false;
-	case '[':
-	case '.':
-		if (is_after_name) {
-			return false;
-		}
-		break;
-	case NAME_CAST:
-		if (is_after_name || before == NAME_STRING ||
-		    before == NAME_CONSTANT) {
-			return false;
-		}
-		break;
-	default:
-		break;
 	}
-	switch ((int)before) {
-	case NAME_NONE:
-	case NAME_NATIONAL:
-	case '(':
-	case '[':
-		return false;
-	case '.':
-		return name < NAME_WORD && name != '*';
-	case NAME_CAST:
-		return name < NAME_WORD;
-	default:
-		return true;
+	if ((before & (BEHIND_NOT_WORD | BEHIND_POINT)) != 0) {
+		return name < NAME_WORD &&
+		    !((before & BEHIND_POINT) != 0 && name == '*');
 	}
+	return true;
 }
 
 static void
@@ -445,6 +450,26 @@ end_statement(struct scanner *s)
 	s->position = UINT32_MAX; /* incremented to 0 for the next token */
 }
 
+/* Where in its statement the token stands decides what is kept of that. */
+static void
+note_position(struct scanner *s, enum token_name name)
+{
+	if (s->position == 0) {
+		begin_statement(s, name);
+	} else if (s->position == 2) {
+		unkeep_query(s, name);
+	}
+}
+
+/* A token called NAME has been dealt with. */
+static void
+count_token(struct scanner *s, enum token_name name)
+{
+	s->history = s->history << 8 | (uint64_t)name;
+	s->token_count++;
+	s->position++;
+}
+
 static void
 take_token(struct scanner *s, const struct token *token)
 {
@@ -464,10 +489,8 @@ take_token(struct scanner *s, const struct token *token)
 	}
 	if (name == ';' && s->depth == 0) {
 		end_statement(s);
-	} else if (s->position == 0) {
-		begin_statement(s, name);
-	} else if (s->position == 2) {
-		unkeep_query(s, name);
+	} else {
+		note_position(s, name);
 	}
 	if (name == '(' || name == '[') {
 		take_open(s, name, start);
@@ -476,12 +499,53 @@ take_token(struct scanner *s, const struct token *token)
 	} else if (s->list_count > 0) {
 		lists_after(s, name, start);
 	}
-	s->history = s->history << 8 | (uint64_t)name;
-	s->token_count++;
-	s->position++;
+	count_token(s, name);
 	if (name == ')') {
 		lists_end_row(s);
 	}
+}
+
+/*
+ * Takes the next token if it is plainly a bare word, as most are: found, put
+ * into lower case and written in one go. False: it may be anything.
+ */
+static bool
+take_bare_word(struct scanner *s)
+{
+	const char *p = s->lexer.next, *const end = s->lexer.end;
+	enum token_name name;
+	char *start, *out;
+
+	while (p < end && *p == ' ') {
+		p++;
+	}
+	if (p == end || !char_is(*p, CHAR_WORD_START) ||
+	    (end - p > 1 && (p[1] == '\'' || p[1] == '&'))) {
+		return false; /* or a prefix of something */
+	}
+	if (s->list_count > 0) {
+		lists_before(s, NAME_WORD);
+	}
+	if (needs_blank(s, NAME_WORD)) {
+		*s->out++ = ' ';
+	}
+	start = out = s->out;
+	while (p < end && (*out = (char)lexer_word_lower[(uint8_t)*p]) != 0) {
+		out++;
+		p++;
+	}
+	s->lexer.next = p;
+	s->out = out;
+	name = name_of_word(start, (size_t)(out - start));
+	if (name == NAME_REG) {
+		restore_cast(s);
+	}
+	note_position(s, name);
+	if (s->list_count > 0) {
+		lists_after(s, name, start);
+	}
+	count_token(s, name);
+	return true;
 }
 
 /* Bytes that the flags tell of, found eight at a time. */
@@ -517,6 +581,8 @@ shape_scan(struct shape *shape, struct buf *out, const char *text,
 	lexer_init(&s.lexer, length > 0 ? text : "", length, std_strings);
 	s.out = start;
 	for (;;) {
+		while (take_bare_word(&s)) {
+		}
 		lexer_next(&s.lexer, &token);
 		if (token.class == TOKEN_END) {
 			break;
