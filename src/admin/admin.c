@@ -218,6 +218,8 @@ admin_query(struct instance *instance, struct client *client, const char *sql,
 	struct error err;
 
 	client->request_us = loop_now_us(instance->loop);
+	instance->clients->console_traffic.queries++;
+	instance->clients->console_traffic.transactions++;
 	if (command_parse(sql, &command, &err) != 0 || run(&call, &err) != 0) {
 		msg_error_from(out, "ERROR", &err);
 	}

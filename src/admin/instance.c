@@ -149,6 +149,7 @@ instance_new(struct logger *logger, struct config *config,
 	    instance->nodes, config, &events);
 	instance->clients = clients_new(instance->loop, logger, instance->pools,
 	    instance->router, config, &console);
+	stats_configure(instance);
 	instance_watch(instance);
 	return instance;
 failed:
@@ -167,6 +168,7 @@ instance_free(struct instance **instance)
 	listeners_close(&i->listeners);
 	timer_stop(&i->tick);
 	later_end(i);
+	stats_end(i);
 	clients_free(&i->clients);
 	pools_free(&i->pools);
 	router_free(&i->router);

@@ -72,6 +72,7 @@ adopt(struct instance *instance, struct config *config)
 	resolver_set_ttl(instance->resolver, settings->dns_max_ttl_us,
 	    settings->dns_nxdomain_ttl_us);
 	configure_monitor(instance);
+	stats_configure(instance);
 	instance_watch(instance);
 	pools_configure(instance->pools, config);
 	clients_configure(instance->clients, config);

@@ -3,6 +3,7 @@
 #define ADMIN_INSTANCE_INT_H
 
 #include "admin/instance.h"
+#include "admin/stats.h"
 #include "core/list.h"
 #include "core/log.h"
 #include "net/loop.h"
@@ -36,6 +37,7 @@ struct instance {
 	struct timer tick;       /* runs while it waits for its end */
 	struct list laters;      /* of struct later, see later.c */
 	struct timer later_tick; /* runs while there are any */
+	struct stats stats;
 	enum shutdown_mode mode;
 	bool is_stopping;
 	int64_t start_us; /* loop time */

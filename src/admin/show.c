@@ -13,19 +13,27 @@
 #include "net/loop.h"
 
 static const struct show *const shows[] = {
+    &show_active_sockets,
     &show_clients,
     &show_config,
     &show_databases,
     &show_dns_hosts,
     &show_dns_zones,
+    &show_fds,
     &show_lists,
+    &show_mem,
     &show_nodes,
     &show_peer_pools,
     &show_peers,
     &show_pools,
     &show_router,
     &show_servers,
+    &show_sockets,
     &show_state,
+    &show_stats,
+    &show_stats_averages,
+    &show_stats_totals,
+    &show_totals,
     &show_users,
     &show_version,
 };

@@ -29,19 +29,27 @@ struct show {
 #define SHOW_COLUMNS(array) \
 	.columns = (array), .column_count = sizeof(array) / sizeof((array)[0])
 
+extern const struct show show_active_sockets;
 extern const struct show show_clients;
 extern const struct show show_config;
 extern const struct show show_databases;
 extern const struct show show_dns_hosts;
 extern const struct show show_dns_zones;
+extern const struct show show_fds;
 extern const struct show show_lists;
+extern const struct show show_mem;
 extern const struct show show_nodes;
 extern const struct show show_peer_pools;
 extern const struct show show_peers;
 extern const struct show show_pools;
 extern const struct show show_router;
 extern const struct show show_servers;
+extern const struct show show_sockets;
 extern const struct show show_state;
+extern const struct show show_stats;
+extern const struct show show_stats_averages;
+extern const struct show show_stats_totals;
+extern const struct show show_totals;
 extern const struct show show_users;
 extern const struct show show_version;
 

@@ -1,67 +1,50 @@
 /*
- * show_sockets.c - SHOW CLIENTS and SHOW SERVERS: a row per connection.
+ * show_sockets.c - SHOW CLIENTS, SERVERS, SOCKETS and ACTIVE_SOCKETS: a row per
+ * connection.
  *
  * pgbouncer shows addresses of its memory as "ptr" and "link", which say which
  * client has which server. Ours say the same and give nothing away: a client is
  * 0xc followed by its id, a server 0x5 followed by its own.
  */
 #include <stdio.h>
-#include <string.h>
 
-#include "admin/census.h"
 #include "admin/instance_int.h"
 #include "admin/show.h"
-#include "client/client_int.h"
+#include "admin/socket_row.h"
 #include "conf/config.h"
-#include "core/hash.h"
-#include "core/mem.h"
-#include "net/stream.h"
-#include "server/pool_int.h"
-#include "server/profile.h"
-#include "server/server_int.h"
 
-static const struct msg_column columns[] = {
-    COLUMN_TEXT("type"),
-    COLUMN_TEXT("user"),
-    COLUMN_TEXT("database"),
-    COLUMN_TEXT("replication"),
-    COLUMN_TEXT("state"),
-    COLUMN_TEXT("addr"),
-    COLUMN_INT4("port"),
-    COLUMN_TEXT("local_addr"),
-    COLUMN_INT4("local_port"),
-    COLUMN_TEXT("connect_time"),
-    COLUMN_TEXT("request_time"),
-    COLUMN_INT4("wait"),
-    COLUMN_INT4("wait_us"),
-    COLUMN_INT4("close_needed"),
-    COLUMN_TEXT("ptr"),
-    COLUMN_TEXT("link"),
-    COLUMN_INT4("remote_pid"),
-    COLUMN_TEXT("tls"),
-    COLUMN_TEXT("application_name"),
-    COLUMN_INT4("prepared_statements"),
-    COLUMN_INT4("id"),
+/* The columns all of them have. */
+#define SOCKET_COLUMNS                                                     \
+	COLUMN_TEXT("type"), COLUMN_TEXT("user"), COLUMN_TEXT("database"), \
+	    COLUMN_TEXT("replication"), COLUMN_TEXT("state"),              \
+	    COLUMN_TEXT("addr"), COLUMN_INT4("port"),                      \
+	    COLUMN_TEXT("local_addr"), COLUMN_INT4("local_port"),          \
+	    COLUMN_TEXT("connect_time"), COLUMN_TEXT("request_time"),      \
+	    COLUMN_INT4("wait"), COLUMN_INT4("wait_us"),                   \
+	    COLUMN_INT4("close_needed"), COLUMN_TEXT("ptr"),               \
+	    COLUMN_TEXT("link"), COLUMN_INT4("remote_pid"),                \
+	    COLUMN_TEXT("tls"), COLUMN_TEXT("application_name"),           \
+	    COLUMN_INT4("prepared_statements"), COLUMN_INT4("id"),
+
+static const struct msg_column columns[] = {SOCKET_COLUMNS};
+
+static const struct msg_column more_columns[] = {
+    SOCKET_COLUMNS COLUMN_INT4("recv_pos"),
+    COLUMN_INT4("pkt_pos"),
+    COLUMN_INT4("pkt_remain"),
+    COLUMN_INT4("send_pos"),
+    COLUMN_INT4("send_remain"),
+    COLUMN_INT4("pkt_avail"),
+    COLUMN_INT4("send_avail"),
 };
 
-/* What a row says, of either kind. */
-struct socket_row {
-	const char *type;
-	const char *user;
-	const char *database;
-	const char *state;
-	struct address peer; /* no address: not connected yet */
-	int fd;              /* -1: none */
-	int64_t connect_us;
-	int64_t request_us;
-	int64_t wait_us;
-	bool close_needed;
-	uint64_t client_id; /* 0: none */
-	uint64_t server_id;
-	uint32_t remote_pid;
-	const char *application_name;
-	size_t prepared_count;
-	uint64_t id;
+/* What fills a table with connections. */
+struct filling {
+	struct instance *instance;
+	struct table *table;
+	struct holders holders; /* for servers */
+	bool is_long;           /* with the buffers' columns */
+	bool only_active;       /* with bytes on their way */
 };
 
 static void
@@ -96,7 +79,7 @@ put_pointer(struct table *table, char kind, uint64_t id)
 }
 
 static void
-put_row(struct instance *instance, struct table *table,
+put_common(struct instance *instance, struct table *table,
     const struct socket_row *row)
 {
 	struct address local = {0};
@@ -105,7 +88,6 @@ put_row(struct instance *instance, struct table *table,
 	if (row->fd >= 0 && address_of_socket(&local, row->fd) != 0) {
 		local = (struct address){0};
 	}
-	table_row_begin(table);
 	table_put_text(table, row->type);
 	table_put_text(table, row->user);
 	table_put_text(table, row->database);
@@ -125,209 +107,108 @@ put_row(struct instance *instance, struct table *table,
 	table_put_text(table, row->application_name);
 	table_put_count(table, row->prepared_count);
 	table_put_count(table, row->id);
+}
+
+/* A connection owns no buffer with positions in it: only amounts are shown. */
+static void
+put_buffers(struct table *table, const struct socket_row *row)
+{
+	table_put_count(table, row->held_bytes);
+	table_put_int(table, 0);
+	table_put_count(table, row->message_left);
+	table_put_int(table, 0);
+	table_put_count(table, row->pending_bytes);
+	table_put_count(table, row->held_bytes);
+	table_put_count(table, row->pending_bytes);
+}
+
+static void
+put_row(const struct filling *filling, const struct socket_row *row)
+{
+	struct table *table = filling->table;
+
+	if (filling->only_active && row->held_bytes == 0 &&
+	    row->pending_bytes == 0 && row->message_left == 0) {
+		return;
+	}
+	table_row_begin(table);
+	put_common(filling->instance, table, row);
+	if (filling->is_long) {
+		put_buffers(table, row);
+	}
 	table_row_end(table);
 }
 
-/* ---- CLIENTS ------------------------------------------------------------- */
-
-/* The process at the other end of a Unix socket; 0: not known. */
-static uint32_t
-peer_pid(const struct client *client)
+static void
+put_client(void *context, const struct client *client)
 {
-	pid_t pid;
+	const struct filling *filling = context;
+	struct socket_row row = socket_row_of_client(filling->instance, client);
 
-	return address_is_unix(&client->peer) &&
-	        address_peer_pid(stream_fd(client->stream), &pid) == 0
-	    ? (uint32_t)pid
-	    : 0;
+	put_row(filling, &row);
 }
 
-/* How pgbouncer calls the states of those that have logged in. Who has not is
- * not in its table either. */
-static const char *const client_states[] = {
-    [CLIENT_ACTIVE] = "active",
-    [CLIENT_IDLE] = "idle",
-    [CLIENT_WAITING] = "waiting",
-    [CLIENT_WELCOME] = "waiting",
-    [CLIENT_CONSOLE] = "idle",
-    [CLIENT_CLOSED] = NULL,
-};
+static void
+put_server(void *context, const struct server *server)
+{
+	const struct filling *filling = context;
+	struct socket_row row = socket_row_of_server(&filling->holders, server);
+
+	put_row(filling, &row);
+}
 
 static void
-put_client(
-    struct instance *instance, struct table *table, const struct client *client)
+put_servers(struct filling *filling)
 {
-	const char *application_name = client->profile == NULL
-	    ? NULL
-	    : params_get(profile_settings(client->profile), "application_name");
-	struct socket_row row = {
-	    .type = "C",
-	    .user = client->user,
-	    .database = client->database,
-	    .state = client_states[client->state],
-	    .peer = client->peer,
-	    .fd = stream_fd(client->stream),
-	    .connect_us = client->connect_us,
-	    .request_us = client->request_us,
-	    .server_id = client->server == NULL ? 0 : client->server->id,
-	    .remote_pid = peer_pid(client),
-	    .application_name =
-	        application_name == NULL ? "" : application_name,
-	    .prepared_count = names_count(&client->names),
-	    .id = client->id,
-	};
-
-	if (client->waiter.pool != NULL) {
-		row.wait_us =
-		    loop_now_us(instance->loop) - client->waiter.since_us;
-	}
-	put_row(instance, table, &row);
+	holders_find(&filling->holders, filling->instance);
+	sockets_each_server(filling->instance, put_server, filling);
+	holders_fini(&filling->holders);
 }
 
 static void
 fill_clients(struct instance *instance, struct table *table)
 {
-	for (int i = 0; i < CLIENT_CLOSED; i++) {
-		if (client_states[i] == NULL) {
-			continue;
-		}
-		list_foreach (&instance->clients->by_state[i], link) {
-			put_client(instance, table,
-			    list_entry(link, struct client, link));
-		}
-	}
-}
+	struct filling filling = {.instance = instance, .table = table};
 
-const struct show show_clients = {
-    .name = "clients", SHOW_COLUMNS(columns), .fill = fill_clients};
-
-/* ---- SERVERS ------------------------------------------------------------- */
-
-static const char *const server_states[] = {
-    [SERVER_CONNECTING] = "new",
-    [SERVER_LOGIN] = "new",
-    [SERVER_IDLE] = "idle",
-    [SERVER_ACTIVE] = "active",
-    [SERVER_DRAINING] = "being_canceled",
-};
-
-/* Which client has a server. */
-struct holder {
-	const struct server *server; /* the key */
-	uint64_t client_id;
-	UT_hash_handle hh;
-};
-
-struct holders {
-	struct holder *items; /* owned */
-	size_t count;
-	struct holder *by_server;
-};
-
-static void
-add_holders(struct holders *holders, const struct list *clients)
-{
-	list_foreach (clients, link) {
-		const struct client *client =
-		    list_entry(link, struct client, link);
-		struct holder *item = &holders->items[holders->count];
-
-		if (client->server != NULL) {
-			item->server = client->server;
-			item->client_id = client->id;
-			HASH_ADD_PTR(holders->by_server, server, item);
-			holders->count++;
-		}
-	}
-}
-
-static void
-find_holders(struct holders *holders, const struct instance *instance)
-{
-	const struct list *clients = instance->clients->by_state;
-	size_t most =
-	    clients[CLIENT_ACTIVE].count + clients[CLIENT_WELCOME].count;
-
-	*holders = (struct holders){0};
-	holders->items = mem_zalloc((most + 1) * sizeof(*holders->items));
-	add_holders(holders, &clients[CLIENT_ACTIVE]);
-	add_holders(holders, &clients[CLIENT_WELCOME]);
-}
-
-static void
-holders_fini(struct holders *holders)
-{
-	HASH_CLEAR(hh, holders->by_server);
-	free(holders->items);
-}
-
-static void
-put_server(struct instance *instance, struct table *table,
-    const struct holders *holders, const struct server *server)
-{
-	const struct pool *pool = server->slot->pool;
-	const char *application_name =
-	    params_get(&server->params, "application_name");
-	struct holder *holder = NULL;
-	struct socket_row row = {
-	    .type = "S",
-	    .user = pool->user,
-	    .database = pool->database,
-	    .state = server_states[server->state],
-	    .peer = server->address,
-	    .fd = server->stream == NULL ? -1 : stream_fd(server->stream),
-	    .connect_us = server->connect_us,
-	    .request_us = server->request_us == 0 ? server->connect_us
-	                                          : server->request_us,
-	    .close_needed = server->retire || server->slot->is_old,
-	    .remote_pid = server->process_id,
-	    .application_name =
-	        application_name == NULL ? "" : application_name,
-	    .prepared_count = prepared_count(&server->prepared),
-	    .id = server->id,
-	};
-
-	HASH_FIND_PTR(holders->by_server, &server, holder);
-	if (holder != NULL) {
-		row.client_id = holder->client_id;
-	}
-	put_row(instance, table, &row);
-}
-
-static void
-put_slots(struct instance *instance, struct table *table,
-    const struct holders *holders, const struct list *slots)
-{
-	list_foreach (slots, slot_link) {
-		const struct pool_slot *slot =
-		    list_entry(slot_link, struct pool_slot, link);
-
-		for (int i = 0; i < SERVER_CLOSED; i++) {
-			list_foreach (&slot->by_state[i], link) {
-				put_server(instance, table, holders,
-				    list_entry(link, struct server, link));
-			}
-		}
-	}
+	sockets_each_client(instance, false, put_client, &filling);
 }
 
 static void
 fill_servers(struct instance *instance, struct table *table)
 {
-	struct census census;
-	struct holders holders;
+	struct filling filling = {.instance = instance, .table = table};
 
-	census_take(&census, instance);
-	find_holders(&holders, instance);
-	for (size_t i = 0; i < census.count; i++) {
-		const struct pool *pool = census.pools[i].pool;
-
-		put_slots(instance, table, &holders, &pool->slots);
-		put_slots(instance, table, &holders, &pool->old_slots);
-	}
-	holders_fini(&holders);
-	census_fini(&census);
+	put_servers(&filling);
 }
 
+static void
+fill_sockets(struct instance *instance, struct table *table)
+{
+	struct filling filling = {
+	    .instance = instance, .table = table, .is_long = true};
+
+	sockets_each_client(instance, true, put_client, &filling);
+	put_servers(&filling);
+}
+
+static void
+fill_active_sockets(struct instance *instance, struct table *table)
+{
+	struct filling filling = {.instance = instance,
+	    .table = table,
+	    .is_long = true,
+	    .only_active = true};
+
+	sockets_each_client(instance, true, put_client, &filling);
+	put_servers(&filling);
+}
+
+const struct show show_clients = {
+    .name = "clients", SHOW_COLUMNS(columns), .fill = fill_clients};
 const struct show show_servers = {
     .name = "servers", SHOW_COLUMNS(columns), .fill = fill_servers};
+const struct show show_sockets = {
+    .name = "sockets", SHOW_COLUMNS(more_columns), .fill = fill_sockets};
+const struct show show_active_sockets = {.name = "active_sockets",
+    SHOW_COLUMNS(more_columns),
+    .fill = fill_active_sockets};

@@ -14,6 +14,7 @@
 
 #include <assert.h>
 
+#include "client/meter.h"
 #include "client/request.h"
 #include "core/buf.h"
 #include "core/error.h"
@@ -150,6 +151,7 @@ end_batch(struct client *client, struct flow *flow)
 {
 	struct node_counters *counters = &flow->server->slot->node->counters;
 
+	meter_answered(client, flow->server->status);
 	if (client->replay.count > 0) {
 		replay_pop(client);
 	}

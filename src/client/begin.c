@@ -9,6 +9,7 @@
 
 #include "client/batch.h"
 #include "client/client_int.h"
+#include "client/meter.h"
 #include "client/request.h"
 #include "core/buf.h"
 #include "proto/frame.h"
@@ -100,6 +101,10 @@ begin_hold(struct client *client, const uint8_t *at, size_t size)
 		kept_append(client_blocks(client), &client->begin,
 		    buf_bytes(&sync), sync.length);
 		buf_fini(&sync);
+	}
+	meter_asked(client);
+	if (frame.type == MSG_QUERY || frame.type == MSG_SYNC) {
+		meter_answered(client, 'T');
 	}
 	(void)client_write(client, buf_bytes(&out), out.length);
 	buf_fini(&out);

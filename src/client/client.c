@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "client/client_int.h"
+#include "client/meter.h"
 #include "client/request.h"
 #include "conf/config.h"
 #include "core/buf.h"
@@ -131,6 +132,7 @@ client_update_interest(struct client *client)
 bool
 client_write(struct client *client, const void *bytes, size_t size)
 {
+	meter_sent(client, size);
 	if (stream_write(client->stream, bytes, size) != IO_FAILED) {
 		return true;
 	}
@@ -224,6 +226,7 @@ receive(struct client *client, uint8_t *scratch, size_t *size)
 
 	if (result == IO_DONE) {
 		client->timeouts.reads++;
+		meter_received(client, *size);
 		return true;
 	}
 	if (result == IO_EOF) {

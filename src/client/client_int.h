@@ -17,6 +17,7 @@
 #include "route/router.h"
 #include "server/pool.h"
 #include "sql/catalogue.h"
+#include "stats/traffic.h"
 
 struct console;
 struct effect_scan;
@@ -174,11 +175,15 @@ struct client {
 	char *database;      /* owned */
 	struct address peer;
 	uint64_t id;
-	uint8_t key[8];     /* its own cancel key */
-	UT_hash_handle hh;  /* in set->by_key, once welcomed */
-	int64_t connect_us; /* loop time */
-	int64_t request_us; /* of the batch under way */
-	struct ready ready; /* .held is to be looked at again */
+	uint8_t key[8];          /* its own cancel key */
+	UT_hash_handle hh;       /* in set->by_key, once welcomed */
+	int64_t connect_us;      /* loop time */
+	int64_t request_us;      /* of the batch under way */
+	struct traffic *traffic; /* borrowed; of .pool, or the console's; NULL
+	                            before it is known whose */
+	int64_t query_us;       /* when what is unanswered was asked; 0: none */
+	int64_t transaction_us; /* when its transaction began; 0: none */
+	struct ready ready;     /* .held is to be looked at again */
 	struct log_source log;
 	struct grave grave;
 };
@@ -195,6 +200,7 @@ struct clients {
 	struct catalogue *catalogue; /* owned */
 	struct console_ops console;
 	struct deadlines *deadlines; /* owned; the clients' timeouts */
+	struct traffic console_traffic;
 	struct timer tick;
 	bool is_suspended; /* none is read, but for the console */
 	bool has_removed;  /* some are still of a database that is no more */

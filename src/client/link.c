@@ -8,6 +8,7 @@
 #include <assert.h>
 
 #include "client/client_int.h"
+#include "client/meter.h"
 #include "client/prepare.h"
 #include "conf/settings.h"
 #include "core/buf.h"
@@ -90,6 +91,7 @@ begin_link(struct client *client, struct server *server)
 	    cluster_is_replica(pool->cluster, server->slot->node);
 	client->wrote = false;
 	client->request_us = loop_now_us(client->set->loop);
+	meter_linked(client);
 	server_hold(server, &holder_ops, client);
 	if (server_apply(server, session_profile(client), true) ==
 	    APPLY_WAITS) {
@@ -124,6 +126,7 @@ link_on_granted(struct waiter *waiter, struct server *server)
 {
 	struct client *client = list_entry(waiter, struct client, waiter);
 
+	meter_waited(client, waiter->since_us);
 	if (client->state == CLIENT_WELCOME) {
 		client->server = server;
 		server_hold(server, &holder_ops, client);
@@ -145,7 +148,10 @@ void
 link_on_refused(
     struct waiter *waiter, enum close_reason reason, const struct error *err)
 {
-	client_close(list_entry(waiter, struct client, waiter), reason, err);
+	struct client *client = list_entry(waiter, struct client, waiter);
+
+	meter_waited(client, waiter->since_us);
+	client_close(client, reason, err);
 }
 
 /* The server went before it got anything of the batch: nothing has happened,
@@ -253,6 +259,7 @@ link_ask_welcome(struct client *client)
 
 	client_set_state(client, CLIENT_WELCOME);
 	if (server != NULL) {
+		client->waiter.since_us = loop_now_us(client->set->loop);
 		link_on_granted(&client->waiter, server);
 	} else {
 		pool_wait(
@@ -286,6 +293,7 @@ end_link(struct client *client)
 		router_wrote(client->set->router, client->pool, &client->route);
 	}
 	client_set_state(client, CLIENT_IDLE);
+	meter_parted(client);
 	server_release(server);
 	if (client->held.length > 0) {
 		run_later(client);

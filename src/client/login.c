@@ -13,6 +13,7 @@
 
 #include "auth/login.h"
 #include "client/client_int.h"
+#include "client/meter.h"
 #include "client/prepare.h"
 #include "conf/config.h"
 #include "core/buf.h"
@@ -226,6 +227,7 @@ welcome(struct client *client, const struct params *params)
 	session_begin(client);
 	login_free(&client->login);
 	client_set_state(client, CLIENT_IDLE);
+	meter_login(client);
 	if (settings->log_connections) {
 		log_info(&client->log, "login done");
 	}
@@ -268,6 +270,7 @@ come_in(struct client *client, const char *server_user)
 		refuse(client, &err);
 		return;
 	}
+	meter_begin(client);
 	client->is_tracked = prepare_is_tracked(client);
 	timeouts_configure(client);
 	make_profile(client);
@@ -302,6 +305,8 @@ come_in_to_console(struct client *client)
 	client->profile =
 	    pools_profile(client->set->pools, &client->login->startup.settings);
 	client_set_state(client, CLIENT_CONSOLE);
+	meter_begin(client);
+	meter_login(client);
 	login_free(&client->login);
 	if (settings->log_connections) {
 		log_info(&client->log, "console login");

@@ -14,6 +14,7 @@
 
 #include "client/batch.h"
 #include "client/client_int.h"
+#include "client/meter.h"
 #include "client/out.h"
 #include "client/request.h"
 #include "conf/config.h"
@@ -161,6 +162,7 @@ pass_use(struct client *client, struct out *out, const struct frame *frame,
 		return stop;
 	}
 	if (frame->type == MSG_BIND) {
+		meter_bind(client);
 		result.pin = session_pin_reason(&statement->verdict);
 		note_bound(client, out, statement);
 	}
@@ -240,6 +242,7 @@ pass_new(struct client *client, struct out *out, const struct frame *frame,
 	if (state == PREPARED_WAIT) {
 		return stop;
 	}
+	meter_client_parse(client);
 	change = change_name(client, name, statement);
 	if (state == PREPARED_KNOWN && client_status(client) != 0 &&
 	    client_status(client) != 'E') {
@@ -252,6 +255,7 @@ pass_new(struct client *client, struct out *out, const struct frame *frame,
 		 * server must say what it thinks of it. */
 		supply_send(out, statement, MSG_CLOSE, statement_put_close);
 	}
+	meter_server_parse(client);
 	prepare_put_head(
 	    out, frame, body, name, statement->name, statement->name_length);
 	result.replaced = prepare_head_bytes(name);
@@ -326,6 +330,8 @@ prepare_answer_sync(struct client *client)
 	    !answers_is_settled(&server->answers)) {
 		return false;
 	}
+	meter_asked(client);
+	meter_answered(client, server->status);
 	msg_ready_for_query(&message, server->status);
 	(void)client_answer(client, buf_bytes(&message), message.length);
 	buf_fini(&message);

@@ -4,6 +4,7 @@
 #include "client/prepare_int.h"
 
 #include "client/client_int.h"
+#include "client/meter.h"
 #include "client/out.h"
 #include "conf/config.h"
 #include "core/buf.h"
@@ -78,5 +79,6 @@ supply(struct client *client, struct out *out, struct statement *statement)
 		return false;
 	}
 	supply_send(out, statement, MSG_PARSE, statement_put_parse);
+	meter_server_parse(client);
 	return true;
 }

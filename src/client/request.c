@@ -11,6 +11,7 @@
 
 #include "client/batch.h"
 #include "client/client_int.h"
+#include "client/meter.h"
 #include "client/prepare.h"
 #include "conf/config.h"
 #include "core/buf.h"
@@ -349,6 +350,11 @@ request_take(struct client *client, const uint8_t *bytes, size_t size)
 			n = take_active(client, bytes + used, size - used);
 		}
 		used += n;
+		if (n > 0 && client->state == CLIENT_ACTIVE &&
+		    client->server != NULL &&
+		    client->server->answers.count > 0) {
+			meter_asked(client);
+		}
 		if (n == 0 &&
 		    (before == client->state ||
 		        client->state != CLIENT_ACTIVE)) {

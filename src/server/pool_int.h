@@ -16,6 +16,7 @@
 #include "server/gate.h"
 #include "server/pool.h"
 #include "server/server.h"
+#include "stats/traffic.h"
 
 /* Display formats its servers are known to accept, by hash. */
 #define SLOT_ACCEPTED 32
@@ -81,6 +82,7 @@ struct pool {
 	struct error fatal;  /* why logins fail for good; empty: they do not */
 	struct welcome *welcomes; /* owned */
 	struct pool_options options;
+	struct traffic_history traffic;
 	bool is_paused;     /* by itself; as set->gates says */
 	struct ready ready; /* on the loop's list when there is work */
 };

@@ -39,6 +39,18 @@ struct profiles {
 	struct profile *table; /* of the holders */
 };
 
+size_t
+profiles_count(const struct profiles *set)
+{
+	return HASH_COUNT(set->table);
+}
+
+size_t
+profile_size(void)
+{
+	return sizeof(struct profile);
+}
+
 struct profiles *
 profiles_new(void)
 {

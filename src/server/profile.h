@@ -26,6 +26,10 @@ struct profiles *profiles_new(void);
 /* Frees *SET, of whose profiles nobody holds one any more. */
 void profiles_free(struct profiles **set);
 
+/* How many there are, and the memory one takes without its settings. */
+size_t profiles_count(const struct profiles *set);
+size_t profile_size(void);
+
 /* Returns the profile with exactly SETTINGS, whose order does not matter, but
  * for those that never are a session's (guc.def); counted once more for the
  * caller. */

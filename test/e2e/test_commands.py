@@ -31,7 +31,7 @@ def refused(proxy, command, user="admin"):
     "PAUSE", "PAUSE app", "RESUME", "RESUME app", "DISABLE app", "ENABLE app",
     "RECONNECT", "RECONNECT app", "KILL", "KILL app", "KILL_CLIENT 1",
     "SUSPEND", "SHUTDOWN", "SHUTDOWN WAIT_FOR_SERVERS", "WAIT_CLOSE",
-    "WAIT_CLOSE app", "RELOAD", "SET verbose = 0"])
+    "WAIT_CLOSE app", "RELOAD", "SET verbose = 0", "SHOW FDS"])
 def test_acting_is_for_administrators(proxy, command):
     assert refused(proxy, command, "stats") == "admin access needed"
 
@@ -389,6 +389,26 @@ def test_suspend_does_not_go_with_paused_databases(pgweir):
     proxy = pgweir()
     proxy.console("PAUSE app")
     assert refused(proxy, "SUSPEND") == "cannot suspend with paused databases"
+
+
+def test_suspend_waits_for_what_is_on_its_way_and_not_for_ever(pgweir):
+    """A client that does not read holds it up for suspend_timeout."""
+    proxy = pgweir(suspend_timeout=0.3)
+    with proxy.login() as lazy, proxy.login() as other, \
+            proxy.login("pgbouncer", "admin") as console:
+        lazy.send(wire.query("select repeat('x', 30000000)"))
+        wait_until(lambda: proxy.pool()["sv_active"] == 1, 5, "it is asked")
+        wait_until(lambda: lazy.sock.recv(1, 2), 5, "it is answered")  # PEEK
+        wait_until(lambda: _is_stuck(proxy), 10, "its socket is full")
+        assert console.ask("SUSPEND").tag == "SUSPEND"
+        console.ask("RESUME")
+        proxy.wait_for_log("suspend_timeout")
+        assert other.value("select 1") == "1"
+
+
+def _is_stuck(proxy):
+    return any(int(row["send_remain"]) > 0
+               for row in proxy.show("ACTIVE_SOCKETS") if row["type"] == "C")
 
 
 # ---- SHUTDOWN and signals ---------------------------------------------------
