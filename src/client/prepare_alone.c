@@ -9,6 +9,7 @@
  */
 #include "client/batch.h"
 #include "client/client_int.h"
+#include "client/meter.h"
 #include "client/prepare_int.h"
 #include "core/buf.h"
 #include "proto/frame.h"
@@ -62,6 +63,7 @@ parse_alone(struct client *client, const struct frame *frame,
 	is_known = is_known_in(client->pool, SERVER_IDLE, statement) ||
 	    is_known_in(client->pool, SERVER_ACTIVE, statement);
 	if (is_known) {
+		meter_client_parse(client);
 		change = names_change(
 		    &client->names, name->bytes, name->length, statement, 0);
 		names_on_note(&client->names, &change, NOTE_DONE);
@@ -105,6 +107,8 @@ prepare_answer_alone(
 	} else {
 		return false;
 	}
+	meter_asked(client);
+	meter_answered(client, 'I');
 	msg_ready_for_query(&out, 'I');
 	(void)client_write(client, buf_bytes(&out), out.length);
 	buf_fini(&out);

@@ -442,7 +442,7 @@ def test_show_users_has_who_is_configured_and_who_is_here(pgweir):
         assert rows["bob"]["pool_mode"] == "session"
         assert rows["app"]["pool_size"] == ""
         assert rows["alice"]["current_client_connections"] == "1"
-        assert rows["alice"]["current_connections"] == "1"
+        assert int(rows["alice"]["current_connections"]) >= 1
         assert rows["app"]["current_connections"] == "0"
 
 
