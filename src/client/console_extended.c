@@ -2,8 +2,8 @@
  * console_extended.c - the extended protocol of the console.
  *
  * A statement is its text; it is looked at when it is described or run. Nothing
- * has parameters, all values are text, and an Execute gives all rows whatever
- * it asks for: there are few.
+ * has parameters, and an Execute gives all rows whatever it asks for: there are
+ * few.
  *
  * Source: PostgreSQL docs, "Message Flow", "Extended Query".
  */
@@ -12,6 +12,7 @@
 
 #include "client/client_int.h"
 #include "client/console.h"
+#include "client/console_format.h"
 #include "core/buf.h"
 #include "core/error.h"
 #include "core/mem.h"
@@ -22,8 +23,9 @@
 /* A statement or a portal. */
 struct named {
 	struct list_link link;
-	char *name; /* owned; "" for the unnamed one */
-	char *text; /* owned */
+	char *name;                     /* owned; "" for the unnamed one */
+	char *text;                     /* owned */
+	struct console_formats formats; /* of a portal */
 };
 
 struct console {
@@ -31,6 +33,7 @@ struct console {
 	struct list portals;
 	bool is_skipping;  /* to the next Sync */
 	bool is_executing; /* the command under way came with Execute */
+	struct console_formats formats; /* it is to be answered in */
 };
 
 /* ---- names --------------------------------------------------------------- */
@@ -67,8 +70,8 @@ forget_all(struct list *list)
 	}
 }
 
-/* -1 and ERR when there are too many, or NAME is taken. */
-static int
+/* The new entry; NULL and ERR when there are too many, or NAME is taken. */
+static struct named *
 add(struct list *list, const char *name, const char *text, struct error *err)
 {
 	struct named *item = find(list, name);
@@ -76,7 +79,7 @@ add(struct list *list, const char *name, const char *text, struct error *err)
 	if (item != NULL && name[0] != '\0') {
 		error_set(err, SQLSTATE_PROTOCOL_VIOLATION,
 		    "\"%s\" already exists", name);
-		return -1;
+		return NULL;
 	}
 	if (item != NULL) {
 		forget(list, item);
@@ -84,13 +87,13 @@ add(struct list *list, const char *name, const char *text, struct error *err)
 	if (list->count >= CONSOLE_NAMES_MAX) {
 		error_set(err, SQLSTATE_PROTOCOL_VIOLATION,
 		    "too many prepared statements or portals");
-		return -1;
+		return NULL;
 	}
 	item = mem_zalloc(sizeof(*item));
 	item->name = mem_strdup(name);
 	item->text = mem_strdup(text);
 	list_append(list, &item->link);
-	return 0;
+	return item;
 }
 
 static struct named *
@@ -141,6 +144,25 @@ console_is_skipping(const struct client *client)
 	return client->console != NULL && client->console->is_skipping;
 }
 
+/* OUT becomes what it is in the formats asked for. */
+static void
+put_formats(const struct console *console, struct buf *out)
+{
+	struct buf text = *out;
+	struct error err;
+
+	if (console->formats.count == 0) {
+		return;
+	}
+	*out = (struct buf){0};
+	if (!console_formats_apply(&console->formats, &text, out)) {
+		error_set(&err, SQLSTATE_PROTOCOL_VIOLATION,
+		    "not as many result formats as columns");
+		msg_error_from(out, "ERROR", &err);
+	}
+	buf_fini(&text);
+}
+
 bool
 console_end_execute(struct client *client, struct buf *out)
 {
@@ -150,6 +172,7 @@ console_end_execute(struct client *client, struct buf *out)
 		return false;
 	}
 	console->is_executing = false;
+	put_formats(console, out);
 	console->is_skipping = first_message(out, MSG_ERROR_RESPONSE) > 0;
 	/* Columns are told by Describe. */
 	buf_consume(out, first_message(out, MSG_ROW_DESCRIPTION));
@@ -187,7 +210,8 @@ take_parse(struct taking *taking)
 	if (!reader_finish(&taking->reader)) {
 		return malformed(taking);
 	}
-	if (add(&taking->console->statements, name, text, &taking->err) != 0) {
+	if (add(&taking->console->statements, name, text, &taking->err) ==
+	    NULL) {
 		return -1;
 	}
 	msg_parse_complete(taking->out);
@@ -201,9 +225,10 @@ take_bind(struct taking *taking)
 	const char *portal = reader_cstr(reader);
 	const char *name = reader_cstr(reader);
 	size_t formats = reader_u16(reader);
-	size_t parameters, results;
-	bool wants_binary = false;
-	struct named *statement;
+	struct named *statement, *made;
+	struct console_formats results;
+	size_t parameters;
+	bool are_known;
 
 	(void)reader_bytes(reader, formats * 2);
 	parameters = reader_u16(reader);
@@ -214,10 +239,7 @@ take_bind(struct taking *taking)
 			(void)reader_bytes(reader, (size_t)size);
 		}
 	}
-	results = reader_u16(reader);
-	for (size_t i = 0; i < results && reader_ok(reader); i++) {
-		wants_binary = reader_u16(reader) != 0 || wants_binary;
-	}
+	are_known = console_formats_read(&results, reader);
 	if (!reader_finish(reader)) {
 		return malformed(taking);
 	}
@@ -226,16 +248,18 @@ take_bind(struct taking *taking)
 	if (statement == NULL) {
 		return -1;
 	}
-	if (parameters > 0 || wants_binary) {
+	if (parameters > 0 || !are_known) {
 		error_set(&taking->err, SQLSTATE_PROTOCOL_VIOLATION,
 		    parameters > 0 ? "console commands have no parameters"
-		                   : "the console sends all values as text");
+		                   : "invalid result formats");
 		return -1;
 	}
-	if (add(&taking->console->portals, portal, statement->text,
-	        &taking->err) != 0) {
+	made = add(
+	    &taking->console->portals, portal, statement->text, &taking->err);
+	if (made == NULL) {
 		return -1;
 	}
+	made->formats = results;
 	msg_bind_complete(taking->out);
 	return 0;
 }
@@ -277,6 +301,8 @@ take_describe(struct taking *taking)
 		(void)msg_parameter_description(taking->out, NULL, 0);
 	}
 	ops->on_describe(ops->context, taking->client, item->text, &answer);
+	taking->console->formats = item->formats;
+	put_formats(taking->console, &answer);
 	columns = first_message(&answer, MSG_ROW_DESCRIPTION);
 	if (columns > 0) {
 		buf_append(taking->out, buf_bytes(&answer), columns);
@@ -306,6 +332,7 @@ take_execute(struct taking *taking)
 	}
 	client->awaits_answer = true;
 	taking->console->is_executing = true;
+	taking->console->formats = portal->formats;
 	if (ops->on_query(ops->context, client, portal->text, &answer)) {
 		client->awaits_answer = false;
 		(void)console_end_execute(client, &answer);

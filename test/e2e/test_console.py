@@ -286,6 +286,8 @@ def test_an_error_in_a_batch_of_the_console_skips_to_its_sync(proxy):
                   wire.execute(), wire.query("SHOW VERSION"), wire.sync())
         assert conn.types_until() == "12nEZ"
         conn.send(*extended("SHOW VERSION", result_format=1))
+        assert conn.types_until() == "12TDCZ"
+        conn.send(*extended("SHOW VERSION", result_format=2))
         assert conn.types_until() == "1EZ"
         conn.send(*extended("SHOW VERSION", params=["1"]))
         assert conn.types_until() == "1EZ"
