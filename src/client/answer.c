@@ -16,6 +16,7 @@
 
 #include "client/meter.h"
 #include "client/request.h"
+#include "conf/config.h"
 #include "core/buf.h"
 #include "core/error.h"
 #include "net/stream.h"
@@ -145,6 +146,22 @@ close_both(
 	return NEXT_STOP;
 }
 
+/* Statement pooling, and a transaction is left open. */
+static enum next
+refuse_block(struct client *client, struct flow *flow)
+{
+	struct error err;
+
+	error_set(&err, SQLSTATE_FEATURE_NOT_SUPPORTED,
+	    "transaction blocks not allowed in statement pooling mode");
+	(void)answer_cut(client, flow, 0);
+	if (flow->server->state != SERVER_CLOSED) {
+		server_close(
+		    flow->server, CLOSE_SERVER_TRANSACTION_BLOCK, &err);
+	}
+	return NEXT_STOP;
+}
+
 /* The batch is answered up to here. */
 static void
 end_batch(struct client *client, struct flow *flow)
@@ -208,6 +225,10 @@ take_whole(struct client *client, struct flow *flow, const struct frame *frame,
 		client->timeouts.answers++;
 		flow->server->status =
 		    frame->body_bytes == 1 ? (char)body[0] : 0;
+		if (client->pool->options.mode == POOL_MODE_STATEMENT &&
+		    flow->server->status != 'I') {
+			return refuse_block(client, flow);
+		}
 		break;
 	case MSG_ERROR_RESPONSE:
 		client->timeouts.answers++;

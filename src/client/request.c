@@ -25,7 +25,7 @@
 #define BEGIN_MAX_BYTES ((size_t)4096)
 
 static bool
-is_transaction_mode(const struct client *client)
+is_shared_mode(const struct client *client)
 {
 	return client->pool->options.mode != POOL_MODE_SESSION;
 }
@@ -107,7 +107,7 @@ choose_class(struct client *client)
 	const struct batch *batch = &client->batch;
 	const struct settings *settings = config_settings(client->set->config);
 	struct router_request request = {
-	    .is_read = is_transaction_mode(client) && batch->is_read &&
+	    .is_read = is_shared_mode(client) && batch->is_read &&
 	        !(client->is_serializable && client->begin.length == 0),
 	    .bytes = client->begin.length + batch->bytes,
 	    .replay_max_bytes = settings->replay_max_bytes,
@@ -122,7 +122,8 @@ choose_class(struct client *client)
 static bool
 may_hold_begin(const struct client *client, size_t bytes)
 {
-	return client->begin.length == 0 && is_transaction_mode(client) &&
+	return client->begin.length == 0 &&
+	    client->pool->options.mode == POOL_MODE_TRANSACTION &&
 	    bytes < BEGIN_MAX_BYTES && pool_has_replica(client->pool);
 }
 

@@ -88,10 +88,6 @@ static const struct entry_case {
         "you mean \"max_db_connections\"?"},
     {"app", "pool_size=many", "!pool_size = many: not a whole number"},
     {"app", "pool_size=-1", "!pool_size = -1: out of range 0 to 1000000"},
-    {"app", "pool_mode=statement",
-        "!pool_mode = statement: this way of pooling does not exist yet in "
-        "this version; transaction works for the same clients, and allows "
-        "transactions too"},
     {"app", "reserve_pool=3",
         "!reserve_pool = 3: reserve pools do not exist yet in this version; "
         "accepted: 0"},
