@@ -43,7 +43,8 @@ static const struct {
 	const char *prefix;
 	enum echo_does does;
 } words[] = {
-    {"select pg_catalog.set_config", ECHO_SET},
+    {"select pg_catalog.set_config", ECHO_SET_CONFIG},
+    {"select set_config", ECHO_SET_CONFIG},
     {"select big", ECHO_SELECT_BIG},
     {"select noisy", ECHO_SELECT_NOTICES},
     {"select conflict", ECHO_CONFLICT},
@@ -54,36 +55,53 @@ static const struct {
     {"start transaction read only", ECHO_BEGIN_READ_ONLY},
     {"begin", ECHO_BEGIN},
     {"commit", ECHO_COMMIT},
-    {"rollback", ECHO_COMMIT},
+    {"rollback to ", ECHO_ROLLBACK_TO},
+    {"rollback", ECHO_ROLLBACK},
+    {"savepoint ", ECHO_SAVEPOINT},
+    {"release ", ECHO_RELEASE},
     {"set ", ECHO_SET},
-    {"reset", ECHO_RESET},
-    {"show", ECHO_SHOW},
+    {"reset", ECHO_SET},
+    {"discard all", ECHO_DISCARD_ALL},
+    {"deallocate all", ECHO_DEALLOCATE_ALL},
+    {"show", ECHO_SELECT},
     {"copy t from", ECHO_COPY_IN},
     {"copy t to", ECHO_COPY_OUT},
 };
 
+static bool
+has_word(const char *text, size_t length, const char *word)
+{
+	return memmem(text, length, word, strlen(word)) != NULL;
+}
+
 static struct echo_statement
 read_statement(const char *text, size_t length)
 {
-	struct echo_statement statement = {
-	    true, ECHO_OTHER, echo_mark(text, length)};
+	struct echo_statement statement = {.is_there = true,
+	    .does = ECHO_OTHER,
+	    .mark = echo_mark(text, length)};
 
+	while (length > 0 && text[0] == ' ') {
+		text++;
+		length--;
+	}
 	if (length == 0) {
 		statement.does = ECHO_NOTHING;
 		return statement;
 	}
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
-		if (strncasecmp(
-		        text, words[i].prefix, strlen(words[i].prefix)) == 0) {
+		size_t size = strlen(words[i].prefix);
+
+		if (size <= length &&
+		    strncasecmp(text, words[i].prefix, size) == 0) {
 			statement.does = words[i].does;
+			statement.savepoint = length > size ? text[size] : '-';
 			break;
 		}
 	}
-	if (statement.does == ECHO_RESET &&
-	    strncasecmp(text, "reset", 5) == 0 &&
-	    strstr(text, "set_config") != NULL) {
-		statement.does = ECHO_SET; /* a switch that does both */
-	}
+	statement.is_ours = has_word(text, length, "pg_catalog.set_config") ||
+	    has_word(text, length, "RESET ");
+	statement.changes = echo_changes_read(text, length);
 	return statement;
 }
 
@@ -96,15 +114,20 @@ sign(char *text, char mark)
 	}
 }
 
+/* Whose text, and whose settings. */
 static void
-put_row(struct buf *out, char mark)
+put_row(struct buf *out, const struct echo *echo, char mark)
 {
-	char text[] = {ECHO_MARK "-"};
-	const char *values[] = {text};
+	char texts[3][ECHO_MARK_BYTES + 1] = {
+	    ECHO_MARK "-", ECHO_MARK "-", ECHO_MARK "-"};
+	const char *values[] = {texts[0], texts[1], texts[2]};
+	const char *now = echo->session.values.now;
 	bool fits;
 
-	sign(text, mark);
-	fits = msg_data_row_text(out, values, 1);
+	sign(texts[0], mark);
+	sign(texts[1], now[ECHO_XY]);
+	sign(texts[2], echo->is_refused ? 0 : now[ECHO_APPLICATION_NAME]);
+	fits = msg_data_row_text(out, values, 3);
 	assert(fits);
 }
 
@@ -146,6 +169,7 @@ fail(struct echo *echo, struct buf *out, const char *sqlstate)
 
 	msg_error_response(out, &report);
 	echo->ended = is_fatal;
+	echo->has_failed = true;
 	echo->copy = ECHO_NO_COPY;
 	if (echo->status == 'T') {
 		echo->status = 'E';
@@ -162,24 +186,22 @@ begin(struct echo *echo, bool read_only)
 }
 
 static void
-run_reading(struct echo *echo, struct echo_statement statement, struct buf *out)
+run_reading(const struct echo *echo, const struct echo_statement *statement,
+    struct buf *out)
 {
-	switch (statement.does) {
+	switch (statement->does) {
 	case ECHO_SELECT_BIG:
-		put_big_row(out, statement.mark);
+		put_big_row(out, statement->mark);
 		break;
 	case ECHO_SELECT_NOTICES:
 		for (int i = 0; i < 100; i++) {
-			put_notice(out, statement.mark);
+			put_notice(out, statement->mark);
 		}
-		break;
-	case ECHO_SHOW:
-		put_row(out, echo->setting);
 		break;
 	case ECHO_COPY_OUT:
 		break;
 	default:
-		put_row(out, statement.mark);
+		put_row(out, echo, statement->mark);
 		break;
 	}
 	msg_command_complete(out, "SELECT");
@@ -187,18 +209,26 @@ run_reading(struct echo *echo, struct echo_statement statement, struct buf *out)
 
 /* Why it fails; NULL if it does not. */
 static const char *
-why_not(const struct echo *echo, struct echo_statement statement)
+why_not(const struct echo *echo, const struct echo_statement *statement)
 {
-	if (echo->status == 'E' && statement.does != ECHO_COMMIT &&
-	    statement.does != ECHO_NOTHING) {
+	if (echo->status == 'E' && statement->does != ECHO_COMMIT &&
+	    statement->does != ECHO_ROLLBACK &&
+	    statement->does != ECHO_ROLLBACK_TO &&
+	    statement->does != ECHO_NOTHING) {
 		return "25P02";
 	}
 	if (echo->fails_with != NULL) {
 		return echo->fails_with;
 	}
-	switch (statement.does) {
+	switch (statement->does) {
 	case ECHO_FAIL:
 		return "22012";
+	case ECHO_SAVEPOINT:
+	case ECHO_RELEASE:
+	case ECHO_ROLLBACK_TO:
+		return echo->status == 'I' ? "25P01" : NULL;
+	case ECHO_DISCARD_ALL:
+		return echo->status == 'I' ? NULL : "25001";
 	case ECHO_CONFLICT:
 		return echo->is_standby ? "40001" : NULL;
 	case ECHO_WRITE:
@@ -243,47 +273,114 @@ put_copy_out(struct buf *out, char mark)
 	assert(fits);
 }
 
+static void
+forget_statements(struct echo *echo)
+{
+	for (int i = 0; i < ECHO_NAMES; i++) {
+		echo->named[i].statement.is_there = false;
+	}
+}
+
+/* Runs one of those that end a transaction or a part of it; returns its tag, or
+ * NULL: it fails. */
+static const char *
+run_control(struct echo *echo, const struct echo_statement *statement)
+{
+	bool commits = statement->does == ECHO_COMMIT && echo->status != 'E';
+
+	switch (statement->does) {
+	case ECHO_SAVEPOINT:
+		echo_session_savepoint(&echo->session, statement->savepoint);
+		return "SAVEPOINT";
+	case ECHO_RELEASE:
+		return echo_session_release(
+		           &echo->session, statement->savepoint)
+		    ? "RELEASE"
+		    : NULL;
+	case ECHO_ROLLBACK_TO:
+		if (!echo_session_rollback_to(
+		        &echo->session, statement->savepoint)) {
+			return NULL;
+		}
+		echo->status = 'T';
+		return "ROLLBACK";
+	default:
+		echo_session_end(&echo->session, commits);
+		echo->status = 'I';
+		return commits ? "COMMIT" : "ROLLBACK";
+	}
+}
+
+static bool
+fail_statement(struct echo *echo, const struct echo_statement *statement,
+    const char *sqlstate, struct buf *out)
+{
+	echo->is_refused = echo->is_refused || statement->is_ours;
+	fail(echo, out, sqlstate);
+	return false;
+}
+
 /* Runs STATEMENT, whose COPY IN would be COPY. True: it has ended well. */
 static bool
-run(struct echo *echo, struct echo_statement statement, enum echo_copy copy,
-    struct buf *out)
+run(struct echo *echo, const struct echo_statement *statement,
+    enum echo_copy copy, struct buf *out)
 {
 	const char *sqlstate = why_not(echo, statement);
+	const char *tag = "DONE";
 
 	echo->fails_with = NULL;
-	if (sqlstate != NULL) {
-		fail(echo, out, sqlstate);
-		return false;
+	if (statement->does == ECHO_SET_CONFIG && copy == ECHO_COPY_SIMPLE &&
+	    echo->status != 'E') {
+		static const struct msg_column column = {"set_config", 25, -1};
+		bool fits = msg_row_description(out, &column, 1);
+
+		assert(fits);
 	}
-	switch (statement.does) {
+	if (sqlstate != NULL) {
+		return fail_statement(echo, statement, sqlstate, out);
+	}
+	echo_session_open(&echo->session);
+	switch (statement->does) {
 	case ECHO_NOTHING:
 		msg_empty_query_response(out);
 		return true;
 	case ECHO_BEGIN:
 	case ECHO_BEGIN_READ_ONLY:
-		begin(echo, statement.does == ECHO_BEGIN_READ_ONLY);
+		begin(echo, statement->does == ECHO_BEGIN_READ_ONLY);
 		break;
 	case ECHO_COMMIT:
-		echo->status = 'I';
+	case ECHO_ROLLBACK:
+	case ECHO_SAVEPOINT:
+	case ECHO_RELEASE:
+	case ECHO_ROLLBACK_TO:
+		tag = run_control(echo, statement);
+		if (tag == NULL) {
+			return fail_statement(echo, statement, "3B001", out);
+		}
+		break;
+	case ECHO_SET_CONFIG:
+		echo_session_change(&echo->session, &statement->changes);
+		run_reading(echo, statement, out);
+		return true;
+	case ECHO_DISCARD_ALL:
+	case ECHO_DEALLOCATE_ALL:
+		forget_statements(echo);
+		echo_session_change(&echo->session, &statement->changes);
 		break;
 	case ECHO_SET:
-		echo->setting = statement.mark;
-		break;
-	case ECHO_RESET:
-		echo->setting = 0;
+		echo_session_change(&echo->session, &statement->changes);
 		break;
 	case ECHO_COPY_IN:
 		put_copy_response(out, MSG_COPY_IN_RESPONSE);
 		echo->copy = copy;
 		return false;
 	case ECHO_COPY_OUT:
-		put_copy_out(out, statement.mark);
+		put_copy_out(out, statement->mark);
 		break;
 	case ECHO_SELECT:
 	case ECHO_SELECT_BIG:
 	case ECHO_SELECT_NOTICES:
 	case ECHO_CONFLICT:
-	case ECHO_SHOW:
 		run_reading(echo, statement, out);
 		return true;
 	case ECHO_FAIL:
@@ -291,7 +388,7 @@ run(struct echo *echo, struct echo_statement statement, enum echo_copy copy,
 	case ECHO_OTHER:
 		break;
 	}
-	msg_command_complete(out, "DONE");
+	msg_command_complete(out, tag);
 	return true;
 }
 
@@ -376,8 +473,15 @@ take_bind(struct echo *echo, const uint8_t *body, size_t size, struct buf *out)
 		fail_batch(echo, out, "26000");
 		return;
 	}
-	echo->portal = *statement;
+	echo->portals[portal[0] != '\0'] = *statement;
 	msg_bind_complete(out);
+}
+
+/* PostgreSQL has more than one with a name; pgweir has not. */
+static struct echo_statement *
+portal_of(struct echo *echo, const char *name)
+{
+	return &echo->portals[name[0] != '\0'];
 }
 
 static void
@@ -390,7 +494,7 @@ take_describe(
 
 	if (name != NULL) {
 		statement = body[0] == 'S' ? find_statement(echo, name, false)
-		                           : &echo->portal;
+		                           : portal_of(echo, name);
 	}
 	if (statement == NULL || !statement->is_there) {
 		fail_batch(echo, out, "26000");
@@ -409,8 +513,9 @@ take_close(struct echo *echo, const uint8_t *body, size_t size, struct buf *out)
 	const char *name = size < 2 ? NULL : string_at(body + 1, body + size);
 	struct echo_statement *statement = NULL;
 
-	if (name != NULL && body[0] == 'S') {
-		statement = find_statement(echo, name, false);
+	if (name != NULL) {
+		statement = body[0] == 'S' ? find_statement(echo, name, false)
+		                           : portal_of(echo, name);
 	}
 	if (statement != NULL) {
 		statement->is_there = false;
@@ -419,15 +524,19 @@ take_close(struct echo *echo, const uint8_t *body, size_t size, struct buf *out)
 }
 
 static void
-take_execute(struct echo *echo, struct buf *out)
+take_execute(
+    struct echo *echo, const uint8_t *body, size_t size, struct buf *out)
 {
+	const char *name = string_at(body, body + size);
+	struct echo_statement *portal =
+	    name == NULL ? NULL : portal_of(echo, name);
 	bool failed;
 
-	if (!echo->portal.is_there) {
+	if (portal == NULL || !portal->is_there) {
 		fail_batch(echo, out, "34000");
 		return;
 	}
-	failed = !run(echo, echo->portal, ECHO_COPY_EXTENDED, out) &&
+	failed = !run(echo, portal, ECHO_COPY_EXTENDED, out) &&
 	    echo->copy == ECHO_NO_COPY;
 	echo->skips = echo->skips || failed;
 }
@@ -439,8 +548,11 @@ ready(struct echo *echo, struct buf *out)
 {
 	/* Portals go with their transaction. */
 	if (echo->status == 'I') {
-		echo->portal = (struct echo_statement){0};
+		echo->portals[0] = (struct echo_statement){0};
+		echo->portals[1] = (struct echo_statement){0};
+		echo_session_end(&echo->session, !echo->has_failed);
 	}
+	echo->has_failed = false;
 	msg_ready_for_query(out, echo->status);
 }
 
@@ -486,6 +598,7 @@ static void
 take_query(struct echo *echo, const uint8_t *body, size_t size, struct buf *out)
 {
 	const char *text = string_at(body, body + size);
+	bool goes_on;
 
 	/* The unnamed statement goes, as in PostgreSQL. */
 	echo->unnamed.is_there = false;
@@ -493,8 +606,20 @@ take_query(struct echo *echo, const uint8_t *body, size_t size, struct buf *out)
 		fail(echo, out, "08P01");
 		return;
 	}
-	(void)run(
-	    echo, read_statement(text, strlen(text)), ECHO_COPY_SIMPLE, out);
+	echo->portals[0].is_there = false;
+	do {
+		size_t length = strcspn(text, ";");
+		struct echo_statement statement = read_statement(text, length);
+		bool is_last = text[length] == '\0';
+
+		text += length + !is_last;
+		goes_on = !is_last;
+		if (goes_on && statement.does == ECHO_NOTHING) {
+			continue;
+		}
+		goes_on =
+		    run(echo, &statement, ECHO_COPY_SIMPLE, out) && goes_on;
+	} while (goes_on && text[strspn(text, " ")] != '\0');
 	if (echo->copy == ECHO_NO_COPY && !echo->ended) {
 		ready(echo, out);
 	}
@@ -529,7 +654,7 @@ take_message(struct echo *echo, uint8_t type, const uint8_t *body, size_t size,
 		take_describe(echo, body, size, out);
 		return;
 	case MSG_EXECUTE:
-		take_execute(echo, out);
+		take_execute(echo, body, size, out);
 		return;
 	case MSG_CLOSE:
 		take_close(echo, body, size, out);

@@ -2,8 +2,9 @@
  * echo.h - a PostgreSQL server for tests that says back what it was told.
  *
  * It follows the protocol as PostgreSQL does, errors and COPY included, and
- * keeps what a session keeps: transaction, unnamed and named statements, a
- * setting. What it answers carries the mark of whoever asked or left it behind.
+ * keeps what a session keeps: transaction, unnamed and named statements,
+ * settings. What it answers carries the marks of whoever asked, and of whose
+ * settings it runs under.
  * So a row with the wrong mark, wherever it arrives, has come the wrong way.
  *
  * Source: PostgreSQL docs, "Frontend/Backend Protocol", "Message Flow".
@@ -16,6 +17,7 @@
 #include <stdint.h>
 
 #include "core/buf.h"
+#include "support/echo_session.h"
 
 #define ECHO_NAMES 64
 #define ECHO_NAME_BYTES 32
@@ -42,9 +44,14 @@ enum echo_does {
 	ECHO_BEGIN,
 	ECHO_BEGIN_READ_ONLY,
 	ECHO_COMMIT,
+	ECHO_ROLLBACK,
+	ECHO_SAVEPOINT,
+	ECHO_RELEASE,
+	ECHO_ROLLBACK_TO,
 	ECHO_SET,
-	ECHO_SHOW,
-	ECHO_RESET,
+	ECHO_SET_CONFIG,
+	ECHO_DEALLOCATE_ALL,
+	ECHO_DISCARD_ALL,
 	ECHO_COPY_IN,
 	ECHO_COPY_OUT,
 	ECHO_OTHER
@@ -53,7 +60,10 @@ enum echo_does {
 struct echo_statement {
 	bool is_there;
 	enum echo_does does;
-	char mark; /* of its text; 0: none */
+	char mark;      /* of its text; 0: none */
+	char savepoint; /* the first letter of its name */
+	bool is_ours;   /* pgweir's own settings */
+	struct echo_changes changes;
 };
 
 struct echo {
@@ -63,11 +73,14 @@ struct echo {
 	bool ended; /* it has closed */
 	bool skips; /* up to Sync */
 	enum echo_copy copy;
-	char status;    /* 'I', 'T', 'E' */
-	bool read_only; /* the transaction is */
-	char setting;   /* mark of the session's setting; 0: none */
+	char status;     /* 'I', 'T', 'E' */
+	bool read_only;  /* the transaction is */
+	bool has_failed; /* something has, in the batch under way */
+	bool is_refused; /* settings of pgweir's were: those in force are not
+	                    shown any more */
+	struct echo_session session;
 	struct echo_statement unnamed;
-	struct echo_statement portal;
+	struct echo_statement portals[2]; /* without a name, with one */
 	struct {
 		char name[ECHO_NAME_BYTES]; /* cut */
 		struct echo_statement statement;
