@@ -20,8 +20,12 @@
 static bool
 is_looked_at(const struct client *client, const struct run *run)
 {
-	return run->judged ? client->batch.has_ops
-	                   : client->pool->options.mode != POOL_MODE_SESSION;
+	if (run->judged) {
+		return client->batch.has_ops;
+	}
+	/* Who had its server before a reload made it session mode shares it. */
+	return client->pin == NULL ||
+	    client->pool->options.mode != POOL_MODE_SESSION;
 }
 
 /* An end of the transaction in a text that is not followed. */

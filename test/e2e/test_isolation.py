@@ -311,3 +311,15 @@ def test_more_statements_than_there_is_room_for_are_answered(pgweir):
         assert two.types_until() == "12DC" * 60 + "Z"
         assert two.types_until() == "12DC" * 60 + "Z"
         assert not on_replica(one) and not on_replica(two)
+
+
+def test_what_was_begun_before_session_mode_is_followed(pgweir):
+    proxy = pgweir(default_pool_size=1)
+    with proxy.login(database="primary") as one:
+        one.ask("begin")
+        proxy.write_config(pool_mode="session")
+        proxy.console("reload")
+        one.ask("set my.secret = 'mine'")
+        one.ask("commit")
+        with proxy.login(database="primary") as other:
+            assert not other.value("select current_setting('my.secret', true)")
