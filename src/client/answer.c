@@ -21,6 +21,7 @@
 #include "core/error.h"
 #include "net/stream.h"
 #include "proto/msg.h"
+#include "server/form.h"
 #include "server/pool_int.h"
 #include "server/server_int.h"
 
@@ -38,6 +39,7 @@ let_go(struct client *client)
 	bool ok;
 
 	client->replay.is_holding = false;
+	replay_end_parts(client, NOTE_DONE);
 	if (answer->length == 0) {
 		return true;
 	}
@@ -239,6 +241,7 @@ take_whole(struct client *client, struct flow *flow, const struct frame *frame,
 			client->begin_status = 0; /* it was to fail */
 			break;
 		}
+		answer_check_refused(client, body, frame->body_bytes);
 		answer_note_belief(client, flow, body, frame->body_bytes);
 		if (client->replay.is_holding &&
 		    answer_try_replay(client, flow, frame)) {
@@ -358,6 +361,45 @@ look_for_session(
 	flow->session = session_seen(client, note, frame->type, &flow->tag);
 }
 
+/* Whether the message FRAME at hand is the answer to a Describe that somebody
+ * wants to know of. */
+static bool
+tells_form(const struct flow *flow, const struct frame *frame)
+{
+	const struct note *note;
+
+	if (frame->type != MSG_ROW_DESCRIPTION && frame->type != MSG_NO_DATA &&
+	    frame->type != MSG_PARAMETER_DESCRIPTION) {
+		return false;
+	}
+	note = answers_head_note(&flow->server->answers);
+	return note != NULL && note->belief == BELIEF_DESCRIBED;
+}
+
+/* Puts what it says where it is noted. A description too long to be looked at
+ * says nothing: the server's own check is all there is then. */
+static void
+look_for_form(struct flow *flow, const struct frame *frame)
+{
+	struct note *note;
+
+	if (!tells_form(flow, frame)) {
+		return;
+	}
+	note = answers_head_note(&flow->server->answers);
+	if (note->form == NULL) {
+		note->form = form_new();
+	}
+	if (frame->type == MSG_PARAMETER_DESCRIPTION) {
+		form_set_whole(note->form);
+	}
+	if (frame_bytes(frame) <= flow->size - flow->at) {
+		form_add(&note->form, frame->type,
+		    flow->bytes + flow->at + FRAME_HEADER_BYTES,
+		    frame->body_bytes);
+	}
+}
+
 static enum next
 take_message(struct client *client, struct flow *flow)
 {
@@ -384,14 +426,18 @@ take_message(struct client *client, struct flow *flow)
 		return close_both(
 		    client, flow, "malformed message type", frame.type);
 	}
-	if (is_looked_into(&frame) && frame_bytes(&frame) > here &&
-	    frame_bytes(&frame) <= LOOK_MAX) {
+	if ((is_looked_into(&frame) || tells_form(flow, &frame)) &&
+	    frame_bytes(&frame) > here && frame_bytes(&frame) <= LOOK_MAX) {
 		return NEXT_STOP;
 	}
 	flow->is_switch_error = answer_is_switch_error(flow, &frame);
+	flow->was_there = false;
+	client->is_form_changed = false;
 	if (frame.type == MSG_ERROR_RESPONSE && !flow->is_switch_error) {
 		unnamed_on_error(client);
+		answer_look_for_name(flow, &frame);
 	}
+	look_for_form(flow, &frame);
 	look_for_session(client, flow, &frame);
 	whose = answers_seen(&flow->server->answers, frame.type);
 	if (flow->session == SESSION_HIDE && whose == ANSWERS_PASS) {
@@ -424,7 +470,9 @@ look_again(struct client *client, const struct server *server)
 	bool may_be_all = client->server == server && server->unread &&
 	    answers_is_settled(&server->answers);
 
-	if (client_is_open(client) && (may_be_all || client->held.length > 0)) {
+	if (client_is_open(client) &&
+	    (may_be_all || client->held.length > 0 ||
+	        client->replay.unsent > 0)) {
 		loop_ready(client->set->loop, &client->ready);
 	}
 }

@@ -60,6 +60,22 @@ is_wrong_belief(const struct error_fields *fields)
 	    is_changed_result(fields);
 }
 
+void
+answer_look_for_name(struct flow *flow, const struct frame *frame)
+{
+	struct note *note = answers_head_note(&flow->server->answers);
+	struct error_fields fields;
+
+	if (note == NULL || note->belief != BELIEF_PREPARED ||
+	    frame_bytes(frame) > flow->size - flow->at ||
+	    error_fields_parse(flow->bytes + flow->at + FRAME_HEADER_BYTES,
+	        frame->body_bytes, &fields) != 0) {
+		return;
+	}
+	note->is_there = strcmp(fields.sqlstate, "42P05") == 0;
+	flow->was_there = note->is_there;
+}
+
 bool
 answer_try_replay(
     struct client *client, struct flow *flow, const struct frame *frame)
@@ -73,7 +89,11 @@ answer_try_replay(
 	    client->pass_left > 0) {
 		return false;
 	}
-	is_wrong = is_wrong_belief(&fields);
+	if (client->is_form_changed && replay->heals) {
+		return false;
+	}
+	is_wrong = client->is_form_changed || flow->was_there ||
+	    is_wrong_belief(&fields);
 	if (is_changed_result(&fields)) {
 		if (!replay->is_described) {
 			return false; /* it goes by an older description */
@@ -122,6 +142,16 @@ answer_is_switch_error(const struct flow *flow, const struct frame *frame)
 }
 
 void
+answer_check_refused(struct client *client, const uint8_t *body, size_t size)
+{
+	struct error_fields fields;
+
+	client->is_form_changed = client->is_form_changed &&
+	    error_fields_parse(body, size, &fields) == 0 &&
+	    strcmp(fields.sqlstate, "26000") == 0;
+}
+
+void
 answer_note_error(struct client *client, const uint8_t *body, size_t size)
 {
 	struct error_fields fields;
@@ -139,16 +169,16 @@ answer_note_belief(
 {
 	struct error_fields fields;
 
-	if (!client->is_tracked ||
+	if (!client->is_tracked || client->is_form_changed ||
 	    error_fields_parse(body, size, &fields) != 0 ||
 	    !is_wrong_belief(&fields)) {
 		return;
 	}
 	if (!is_changed_result(&fields)) {
 		prepared_doubt(&flow->server->prepared);
-	} else if (client->bound != NULL) {
+	} else if (client->used != NULL) {
 		/* Who has it gets the same error until it prepares anew. */
-		statement_outdate(client->bound);
+		statement_outdate(client->used);
 	}
 }
 

@@ -18,6 +18,8 @@ struct flow {
 	const char *tag;
 	bool is_switch_error; /* the message at .at refuses settings of ours
 	                         that travelled with the request */
+	bool was_there;       /* or it is that a server has a statement which we
+	                         did not believe it had */
 };
 
 /* What to do after a message. */
@@ -32,6 +34,9 @@ bool answer_cut(struct client *client, struct flow *flow, size_t skipped);
 
 /* ---- answer_error.c: of the ErrorResponse at hand ------------------------ */
 
+/* Before it is told to the server's answers: what it says of a Parse. */
+void answer_look_for_name(struct flow *flow, const struct frame *frame);
+
 /* Of which nothing has been passed on. True when the request was routed
  * again. */
 bool answer_try_replay(
@@ -40,6 +45,11 @@ bool answer_try_replay(
 /* Whether it is that settings were refused which have gone in front of the
  * request: no answer to that, which runs all the same. */
 bool answer_is_switch_error(const struct flow *flow, const struct frame *frame);
+
+/* Whether it is the one that was asked for, see prepare_told.c: if not it is
+ * none of that kind. */
+void answer_check_refused(
+    struct client *client, const uint8_t *body, size_t size);
 
 /* The client gets it: what follows from it for routing. */
 void answer_note_error(struct client *client, const uint8_t *body, size_t size);

@@ -230,7 +230,6 @@ collect_named_use(struct client *client, uint8_t type,
 		all->is_odd = true;
 		return;
 	}
-	batch->uses_prepared = true;
 	if (type == MSG_BIND) {
 		collect_verdict(client, &statement->verdict, &statement->shape,
 		    statement->has_shape, all, batch);
@@ -390,6 +389,7 @@ batch_judge(struct client *client, const uint8_t *at, struct batch *batch)
 	}
 	batch->has_several = batch->has_several || all.executes > 1;
 	batch->is_described = all.describes >= all.binds;
+	batch->uses_prepared = all.has_named;
 	batch->syncs = batch->is_complete ? 1 : 0;
 	batch->is_empty =
 	    batch->is_complete && frames == 1 && at[0] == MSG_SYNC;

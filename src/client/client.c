@@ -9,6 +9,7 @@
 
 #include "client/client_int.h"
 #include "client/meter.h"
+#include "client/prepare.h"
 #include "client/request.h"
 #include "conf/config.h"
 #include "core/buf.h"
@@ -207,6 +208,7 @@ on_ready(struct ready *ready)
 		return;
 	}
 	link_restore(client);
+	request_resume(client);
 	take_held(client);
 	if (has_unread_answer(client)) {
 		answer_on_readable(client);
@@ -433,7 +435,8 @@ release_parts(struct client *client)
 	kept_fini(blocks, &client->held);
 	kept_fini(blocks, &client->begin);
 	unnamed_fini(client);
-	statement_release(&client->bound);
+	statement_release(&client->used);
+	told_fini(client);
 	free(client->taken_name);
 	client->taken_name = NULL;
 	replay_fini(client);

@@ -72,7 +72,7 @@ struct batch {
 	bool is_harmless;  /* nothing is written, nor read */
 	bool untracks;     /* does what is not followed to statements */
 	bool is_described; /* all it binds is described in it, too */
-	bool uses_prepared;   /* binds what an earlier batch has prepared */
+	bool uses_prepared;   /* parses or uses statements with names */
 	uint8_t syncs;        /* how many ReadyForQuery it earns: 0 or 1 */
 	const char *pin;      /* static; why its server cannot be shared */
 	struct hash128 shape; /* of its statements together */
@@ -94,6 +94,8 @@ struct replay {
 	struct hash128 shape; /* of the oldest's statements */
 	bool has_shape;
 	struct kept answer; /* the beginning of that answer, held */
+	struct list parts;  /* of notes; what the client will know by it */
+	size_t unsent;      /* of .bytes, at their end: still to be passed on */
 };
 
 /* The unnamed statement, as the client parsed it last. */
@@ -112,6 +114,19 @@ struct unnamed {
 struct note_part {
 	void (*on_note)(struct client *client, struct note_part *part,
 	    enum note_event event);
+	/* What is done counts when the client is told: not before the answer is
+	 * let go, and not at all if its request is sent again. */
+	bool is_told;
+	struct list_link link; /* in replay.parts, meanwhile */
+};
+
+/* The statement that was bound last. */
+struct bound_portal {
+	struct name *name;           /* held; NULL: none with a name */
+	struct statement *statement; /* shared */
+	uint64_t server_id;          /* where, and in which batch */
+	uint64_t batch;
+	struct hash128 portal; /* of the portal's name */
 };
 
 struct client {
@@ -140,9 +155,9 @@ struct client {
 	struct replay replay;
 	struct batch batch; /* of the beginning of .held, in WAITING */
 	struct unnamed unnamed;
-	struct statement *bound; /* shared; the first of the batch sent last
-	                            that binds any; may be NULL */
-	uint64_t bound_batch;    /* the number of that batch */
+	struct statement *used; /* shared; the first with a name that the batch
+	                           sent last binds or describes; may be NULL */
+	struct bound_portal portal;
 	char *taken_name; /* owned; of the Parse that has just failed because
 	                     it is taken; NULL: none */
 	struct effect_scan *scan; /* owned; while a long text streams */
@@ -166,6 +181,8 @@ struct client {
 	bool has_temporary_path; /* it began with a search_path to pg_temp */
 	bool is_tracked;         /* its statements' names are followed */
 	bool untracks;           /* but not from the text that is next */
+	bool is_form_changed;    /* the error at hand is of a Bind that was to
+	                            fail,    see prepare_told.c */
 	char batch_status; /* of its server when the batch under way began;
 	                      0: not known */
 	bool is_admin;
@@ -307,6 +324,14 @@ void link_on_refused(
 void link_ask_welcome(struct client *client);
 
 /* ---- replay.c ------------------------------------------------------------ */
+
+/* What became of the message that PART hangs on: ends it, now or when the
+ * client is told. */
+void client_note(
+    struct client *client, struct note_part *part, enum note_event event);
+
+/* Ends the parts that wait for the answer to be let go. */
+void replay_end_parts(struct client *client, enum note_event event);
 
 void replay_add(struct client *client, const void *bytes, size_t size,
     const struct batch *batch);

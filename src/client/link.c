@@ -45,7 +45,7 @@ on_server_drained(void *holder)
 {
 	struct client *client = holder;
 
-	if (client->held.length > 0) {
+	if (client->held.length > 0 || client->replay.unsent > 0) {
 		run_later(client);
 	}
 	client_update_interest(client);
@@ -397,9 +397,10 @@ link_restore(struct client *client)
 	replay_fini(client);
 }
 
-/* Away from a replica, whose further answers concern nobody. */
+/* Away from a server whose further answers concern nobody. IS_OPEN: the end of
+ * the batch was not sent yet. */
 static void
-leave_replica(struct client *client)
+leave_server(struct client *client, bool is_open)
 {
 	struct server *server = client->server;
 
@@ -412,6 +413,9 @@ leave_replica(struct client *client)
 	client->swallows_rest = false;
 	client_set_state(client, CLIENT_IDLE);
 	if (server != NULL) {
+		if (is_open) {
+			server_end_batch(server);
+		}
 		server_abandon(server);
 	}
 	run_later(client);
@@ -420,16 +424,20 @@ leave_replica(struct client *client)
 void
 link_replay(struct client *client, bool to_primary)
 {
+	bool is_open = client->replay.unsent > 0;
+
 	log_debug(&client->log, "read repeated %s",
 	    to_primary ? "on the primary" : "elsewhere");
 	router_counters(client->set->router)->replays++;
 	client->replay.attempts++;
 	client->replay.is_holding = false;
+	client->replay.unsent = 0;
+	replay_end_parts(client, NOTE_SKIPPED);
 	kept_fini(client_blocks(client), &client->replay.answer);
 	client->route.primary_once =
 	    to_primary || client->replay.attempts >= ATTEMPTS_MAX;
 	client->replay_pending = true;
-	leave_replica(client);
+	leave_server(client, is_open);
 }
 
 void
@@ -440,7 +448,7 @@ link_move(struct client *client)
 	client->begin_status =
 	    client->begin.length > 0 ? client->server->status : 0;
 	client->route.primary_once = true;
-	leave_replica(client);
+	leave_server(client, false);
 }
 
 static void
@@ -469,9 +477,7 @@ on_lost(void *holder, const struct error *err)
 static void
 on_note(void *holder, void *part, enum note_event event)
 {
-	struct note_part *its = part;
-
-	its->on_note(holder, its, event);
+	client_note(holder, part, event);
 }
 
 /* ---- cancel -------------------------------------------------------------- */

@@ -8,7 +8,8 @@
  * Each name is one allocation with its text behind it, each change under way
  * another. A client without names owns nothing.
  *
- * Invariant: with .pending == 0 a name has a .current; others are freed.
+ * Invariant: with .pending == 0 a name has a .current or is held; others are
+ * freed.
  */
 #include "client/names.h"
 
@@ -17,6 +18,7 @@
 #include <string.h>
 
 #include "core/mem.h"
+#include "server/form.h"
 #include "server/statement.h"
 
 struct name {
@@ -25,6 +27,10 @@ struct name {
 	struct statement *expected; /* shared; NULL: none; with .pending > 0 */
 	uint64_t batch;             /* of the changes under way */
 	unsigned pending;
+	unsigned holds;
+	unsigned asked;       /* descriptions under way */
+	uint64_t asked_batch; /* of the latest */
+	struct form *told;    /* shared; of .current; NULL: nothing */
 	bool is_orphan; /* names_fini() came before its last change's end */
 	uint8_t length;
 	char text[]; /* .length bytes, no NUL */
@@ -114,9 +120,25 @@ detach(struct names *names, struct name *name)
 	}
 }
 
-/* NAME becomes STATEMENT, whose count is taken over; NULL: none. */
 static void
-set_current(struct names *names, struct name *name, struct statement *statement)
+free_name(struct name *name)
+{
+	assert(name->current == NULL && name->expected == NULL);
+	form_release(&name->told);
+	free(name);
+}
+
+/* Whether NAME is not needed any more. */
+static bool
+is_over(const struct name *name)
+{
+	return name->pending == 0 && name->holds == 0 && name->current == NULL;
+}
+
+/* NAME is prepared as STATEMENT, whose count is taken over; NULL: not at all.
+ */
+static void
+replace(struct names *names, struct name *name, struct statement *statement)
 {
 	names->count -= name->current != NULL;
 	names->count += statement != NULL;
@@ -124,6 +146,14 @@ set_current(struct names *names, struct name *name, struct statement *statement)
 	names->body_bytes += body_cost(statement);
 	statement_release(&name->current);
 	name->current = statement;
+}
+
+/* NAME becomes STATEMENT, whose count is taken over; NULL: none. */
+static void
+set_current(struct names *names, struct name *name, struct statement *statement)
+{
+	form_release(&name->told);
+	replace(names, name, statement);
 }
 
 void
@@ -134,9 +164,9 @@ names_clear(struct names *names)
 	HASH_ITER(hh, names->table, name, next)
 	{
 		set_current(names, name, NULL);
-		if (name->pending == 0) {
+		if (is_over(name)) {
 			detach(names, name);
-			free(name);
+			free_name(name);
 		}
 	}
 }
@@ -156,20 +186,106 @@ names_fini(struct names *names)
 }
 
 enum name_state
+name_look(const struct name *name, uint64_t batch, struct statement **statement)
+{
+	*statement = NULL;
+	if (name == NULL) {
+		return NAME_UNKNOWN;
+	}
+	if (name->pending > 0 && name->batch != batch) {
+		return NAME_WAIT;
+	}
+	*statement = name->pending > 0 ? name->expected : name->current;
+	return *statement == NULL ? NAME_UNKNOWN : NAME_KNOWN;
+}
+
+enum name_state
 names_look(const struct names *names, const char *name, size_t length,
     uint64_t batch, struct statement **statement)
 {
-	const struct name *found = find(names, name, length);
+	return name_look(find(names, name, length), batch, statement);
+}
 
-	*statement = NULL;
-	if (found == NULL) {
-		return NAME_UNKNOWN;
+/* ---- what the client was told -------------------------------------------- */
+
+struct name *
+names_find(const struct names *names, const char *name, size_t length)
+{
+	return find(names, name, length);
+}
+
+struct name *
+name_hold(struct name *name)
+{
+	if (name != NULL) {
+		name->holds++;
 	}
-	if (found->pending > 0 && found->batch != batch) {
-		return NAME_WAIT;
+	return name;
+}
+
+void
+name_let_go(struct names *names, struct name **name)
+{
+	struct name *n = *name;
+
+	*name = NULL;
+	if (n == NULL) {
+		return;
 	}
-	*statement = found->pending > 0 ? found->expected : found->current;
-	return *statement == NULL ? NAME_UNKNOWN : NAME_KNOWN;
+	assert(n->holds > 0);
+	n->holds--;
+	if (!is_over(n)) {
+		return;
+	}
+	if (!n->is_orphan) {
+		detach(names, n);
+	}
+	free_name(n);
+}
+
+struct form *
+name_told(const struct name *name)
+{
+	return name->pending > 0 ? NULL : name->told;
+}
+
+void
+name_tell(
+    struct name *name, const struct statement *statement, struct form *form)
+{
+	if (name->current == statement && name->told != form) {
+		form_release(&name->told);
+		name->told = form_ref(form);
+	}
+}
+
+void
+name_asked(struct name *name, uint64_t batch)
+{
+	name->asked++;
+	name->asked_batch = batch;
+}
+
+void
+name_asked_end(struct name *name)
+{
+	assert(name->asked > 0);
+	name->asked--;
+}
+
+bool
+name_is_asked(const struct name *name, uint64_t *batch)
+{
+	*batch = name->asked_batch;
+	return name->asked > 0;
+}
+
+void
+name_change_statement(
+    struct names *names, struct name *name, struct statement *statement)
+{
+	assert(name->pending == 0 && name->current != NULL);
+	replace(names, name, statement_ref(statement));
 }
 
 /* ---- changes ------------------------------------------------------------- */
@@ -200,7 +316,9 @@ end_orphan(struct name *name, struct name_change *change)
 	free(change);
 	if (--name->pending == 0) {
 		statement_release(&name->expected);
-		free(name);
+		if (is_over(name)) {
+			free_name(name);
+		}
 	}
 }
 
@@ -228,9 +346,9 @@ names_on_note(
 		return;
 	}
 	statement_release(&name->expected);
-	if (name->current == NULL) {
+	if (is_over(name)) {
 		detach(names, name);
-		free(name);
+		free_name(name);
 	}
 }
 

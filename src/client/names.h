@@ -15,6 +15,8 @@
 #include "core/hash.h"
 #include "server/note.h"
 
+struct form;
+struct name;
 struct statement;
 
 /* Zeroed: none. */
@@ -53,6 +55,10 @@ names_cost(const struct names *names)
 enum name_state names_look(const struct names *names, const char *name,
     size_t length, uint64_t batch, struct statement **statement);
 
+/* As names_look(), of NAME as names_find() has found it. */
+enum name_state name_look(
+    const struct name *name, uint64_t batch, struct statement **statement);
+
 /*
  * NAME is about to become STATEMENT (counted by this), or with NULL nothing,
  * by a message of batch number BATCH. Returns what names_on_note() must be
@@ -62,6 +68,39 @@ struct name_change *names_change(struct names *names, const char *name,
     size_t length, struct statement *statement, uint64_t batch);
 void names_on_note(
     struct names *names, struct name_change **change, enum note_event event);
+
+/*
+ * A name itself, as names_look() has found it; NULL: there is none. It is valid
+ * until the next change is made or noted, or as long as it is held: from
+ * name_hold() to name_let_go(), which sets *NAME to NULL. NULL is accepted.
+ */
+struct name *names_find(
+    const struct names *names, const char *name, size_t length);
+struct name *name_hold(struct name *name);
+void name_let_go(struct names *names, struct name **name);
+
+/* What the client was told last of what NAME is now, and goes by when it does
+ * not ask again; NULL: nothing. Borrowed. */
+struct form *name_told(const struct name *name);
+
+/* It is told FORM now (counted by this), of STATEMENT; if NAME is another by
+ * now, nothing happens. */
+void name_tell(
+    struct name *name, const struct statement *statement, struct form *form);
+
+/*
+ * A description of NAME was asked for by a message of batch number BATCH, until
+ * name_asked_end() says that it was told or will not be. Meanwhile
+ * name_is_asked() says whether it was, and in which batch.
+ */
+void name_asked(struct name *name, uint64_t batch);
+void name_asked_end(struct name *name);
+bool name_is_asked(const struct name *name, uint64_t *batch);
+
+/* NAME, of which nothing is under way, is to be prepared as STATEMENT (counted
+ * by this) from now on; what the client was told holds. */
+void name_change_statement(
+    struct names *names, struct name *name, struct statement *statement);
 
 /* All names are gone (DISCARD ALL, DEALLOCATE ALL); changes under way stay. */
 void names_clear(struct names *names);

@@ -17,6 +17,7 @@
 #include "core/error.h"
 #include "server/note.h"
 #include "server/server_int.h"
+#include "server/statement.h"
 
 void
 pass_violation(struct client *client, const char *what, uint8_t type)
@@ -128,6 +129,7 @@ begin_batch(struct client *client)
 	if (answers->batch_open || answers->skipping) {
 		return;
 	}
+	statement_release(&client->used);
 	if (answers->count == 1 && server_is_switching(server)) {
 		client->batch_status = 'I'; /* nothing else was sent yet */
 	} else {
@@ -244,6 +246,8 @@ leave_for_primary(struct client *client, const char *reason)
 	struct error err;
 
 	if (client->replay.is_holding) {
+		/* What was gathered of it is not sent. */
+		client->replay.unsent = 0;
 		link_replay(client, true);
 		return;
 	}

@@ -68,6 +68,7 @@ part_new(struct name_change *change)
 	struct part *part = mem_zalloc(sizeof(*part));
 
 	part->part.on_note = end_part;
+	part->part.is_told = true;
 	part->change = change;
 	return part;
 }
@@ -119,7 +120,7 @@ answer(struct client *client, void (*put)(struct buf *out),
 		note->part = part_new(change);
 		answers_attach(answers, note);
 	} else {
-		names_on_note(&client->names, &change, NOTE_DONE);
+		client_note(client, &part_new(change)->part, NOTE_DONE);
 		if (!client_answer(
 		        client, buf_bytes(&message), message.length)) {
 			result.way = PREPARE_STOP;
@@ -129,28 +130,64 @@ answer(struct client *client, void (*put)(struct buf *out),
 	return result;
 }
 
-/* The first that a batch binds, in case the server says that it has changed. */
+/* The first that a batch uses, in case the server says that it has changed. */
 static void
-note_bound(
-    struct client *client, const struct out *out, struct statement *statement)
+note_used(struct client *client, struct statement *statement)
 {
-	uint64_t batch = answers_batch(&out->server->answers);
-
-	if (client->bound != statement && client->bound_batch != batch) {
-		statement_release(&client->bound);
-		client->bound = statement_ref(statement);
+	if (client->used == NULL) {
+		client->used = statement_ref(statement);
 	}
-	client->bound_batch = batch;
 }
 
 static struct prepare_result
-pass_use(struct client *client, struct out *out, const struct frame *frame,
+pass_bind(struct client *client, struct out *out, const struct frame *frame,
+    const uint8_t *body, size_t here, const struct prepare_name *name)
+{
+	struct prepare_result result = {.way = PREPARE_PASS};
+	struct name *known =
+	    names_find(&client->names, name->bytes, name->length);
+	struct statement *statement;
+
+	switch (name_look(
+	    known, answers_batch(&out->server->answers), &statement)) {
+	case NAME_WAIT:
+		return stop;
+	case NAME_UNKNOWN:
+		return prepare_pass_unknown(out, frame, body, name);
+	case NAME_KNOWN:
+		break;
+	}
+	switch (told_supply(client, out, known, &statement,
+	    told_describes_next(frame, body, here))) {
+	case TOLD_FITS:
+		break;
+	case TOLD_CHANGED:
+		return told_refuse(out, frame, body, name);
+	case TOLD_WAIT:
+	case TOLD_OTHERWISE:
+		return stop;
+	}
+	meter_bind(client);
+	result.pin = session_pin_reason(&statement->verdict);
+	note_used(client, statement);
+	told_bound(client, out, known, statement, body);
+	prepare_put_head(
+	    out, frame, body, name, statement->name, statement->name_length);
+	result.replaced = prepare_head_bytes(name);
+	return result;
+}
+
+static struct prepare_result
+pass_describe(struct client *client, struct out *out, const struct frame *frame,
     const uint8_t *body, const struct prepare_name *name)
 {
 	struct prepare_result result = {.way = PREPARE_PASS};
+	struct name *known =
+	    names_find(&client->names, name->bytes, name->length);
 	struct statement *statement;
 
-	switch (look_name(client, name, &statement)) {
+	switch (name_look(
+	    known, answers_batch(&out->server->answers), &statement)) {
 	case NAME_WAIT:
 		return stop;
 	case NAME_UNKNOWN:
@@ -161,14 +198,11 @@ pass_use(struct client *client, struct out *out, const struct frame *frame,
 	if (!supply(client, out, statement)) {
 		return stop;
 	}
-	if (frame->type == MSG_BIND) {
-		meter_bind(client);
-		result.pin = session_pin_reason(&statement->verdict);
-		note_bound(client, out, statement);
-	}
+	note_used(client, statement);
 	prepare_put_head(
 	    out, frame, body, name, statement->name, statement->name_length);
 	result.replaced = prepare_head_bytes(name);
+	result.note = told_describe(out, known, statement);
 	return result;
 }
 
@@ -326,9 +360,16 @@ prepare_answer_sync(struct client *client)
 	const struct server *server = client->server;
 	struct buf message = {0};
 
-	if (server->status == 0 || client->replay.count > 0 ||
-	    !answers_is_settled(&server->answers)) {
+	if (server->status == 0 || !answers_is_settled(&server->answers)) {
 		return false;
+	}
+	if (client->replay.count > 0) {
+		if (!client->replay.heals) {
+			return false;
+		}
+		if (!heal_forgo(client)) {
+			return true; /* the client has gone */
+		}
 	}
 	meter_asked(client);
 	meter_answered(client, server->status);
@@ -356,9 +397,16 @@ prepare_pass(struct client *client, struct out *out, const struct frame *frame,
 			    "too long a name in message type", frame->type);
 			return stop;
 		}
+		if (frame->type == MSG_DESCRIBE) {
+			result.note =
+			    told_describe_portal(client, out, body, size);
+		}
 		return result; /* a portal's, or malformed */
 	}
 	if (name.length == 0) {
+		if (frame->type == MSG_BIND) {
+			told_bound(client, out, NULL, NULL, body);
+		}
 		return unnamed_pass(client, out, frame, body, here);
 	}
 	if (answers_is_skipping(&out->server->answers)) {
@@ -369,7 +417,9 @@ prepare_pass(struct client *client, struct out *out, const struct frame *frame,
 		return pass_parse(client, out, frame, body, here, &name);
 	case MSG_CLOSE:
 		return pass_close(client, out, frame, body, &name);
+	case MSG_BIND:
+		return pass_bind(client, out, frame, body, here, &name);
 	default:
-		return pass_use(client, out, frame, body, &name);
+		return pass_describe(client, out, frame, body, &name);
 	}
 }

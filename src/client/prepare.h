@@ -89,6 +89,9 @@ bool prepare_answer_alone(
 bool prepare_rename_error(
     struct client *client, const uint8_t *body, size_t size, struct buf *out);
 
+/* For client_close(). */
+void told_fini(struct client *client);
+
 /* ---- unnamed.c ----------------------------------------------------------- */
 
 /* As prepare_pass(), for the unnamed statement. */

@@ -2,6 +2,7 @@
 #ifndef CLIENT_PREPARE_INT_H
 #define CLIENT_PREPARE_INT_H
 
+#include "client/names.h"
 #include "client/prepare.h"
 #include "server/prepared.h"
 
@@ -44,5 +45,48 @@ void supply_make_room(struct client *client, struct out *out);
 /* The server is to have STATEMENT. False: not before an answer has come. */
 bool supply(
     struct client *client, struct out *out, struct statement *statement);
+
+/* ---- prepare_told.c ------------------------------------------------------ */
+
+enum told {
+	TOLD_FITS,     /* Bind it */
+	TOLD_WAIT,     /* not before an answer has come */
+	TOLD_CHANGED,  /* its form is not what the client was told */
+	TOLD_OTHERWISE /* (not to the outside) *statement is another, try that
+	                */
+};
+
+/* The server is to have *STATEMENT, which CLIENT calls NAME, for a Bind. Unless
+ * this IS_DESCRIBED in the same batch, it must be as the client was told.
+ * *STATEMENT may become another of the same text. */
+enum told told_supply(struct client *client, struct out *out, struct name *name,
+    struct statement **statement, bool is_described);
+
+/* Passes on a Bind that the server is to refuse, in the place of one that is
+ * TOLD_CHANGED; the client gets another error for it. */
+struct prepare_result told_refuse(struct out *out, const struct frame *frame,
+    const uint8_t *body, const struct prepare_name *name);
+
+/* The error that PostgreSQL has for that. */
+void told_put_error(struct buf *out);
+
+/* A Describe of STATEMENT, which is called NAME, is about to be passed on: the
+ * note to attach to it, NULL for none. */
+struct note *told_describe(
+    struct out *out, struct name *name, struct statement *statement);
+
+/* The same of a portal's, by the SIZE bytes of BODY. */
+struct note *told_describe_portal(
+    struct client *client, struct out *out, const uint8_t *body, size_t size);
+
+/* A Bind of BODY to STATEMENT, called NAME, is passed on; both NULL: to what is
+ * not followed. */
+void told_bound(struct client *client, const struct out *out, struct name *name,
+    struct statement *statement, const uint8_t *body);
+
+/* Whether what follows the Bind at BODY, of which HERE bytes are here, is a
+ * Describe of its portal. */
+bool told_describes_next(
+    const struct frame *bind, const uint8_t *body, size_t here);
 
 #endif

@@ -174,6 +174,10 @@ prepare_rename_error(
 	uint8_t type = MSG_ERROR_RESPONSE;
 	uint32_t length;
 
+	if (client->is_form_changed) {
+		told_put_error(out);
+		return true;
+	}
 	if (error_fields_parse(body, size, &fields) != 0 ||
 	    strstr(fields.message, STATEMENT_PREFIX) == NULL) {
 		forget_taken(client);

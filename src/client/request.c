@@ -32,15 +32,44 @@ is_shared_mode(const struct client *client)
 
 /* ---- a judged batch ------------------------------------------------------ */
 
-/* To a replica: copied, so that it can be sent again, then sent whole. */
+/* Passes on what is left of the batch kept last. */
+static void
+send_rest(struct client *client)
+{
+	struct replay *replay = &client->replay;
+	size_t size = replay->unsent, used;
+	const uint8_t *rest =
+	    kept_bytes(&replay->bytes) + replay->bytes.length - size;
+
+	used = pass_messages(client, rest, size, true);
+	if (client->replay.unsent > 0) { /* as below */
+		client->replay.unsent = size - used;
+	}
+}
+
+/* Copied, so that it can be sent again, then sent. */
 static size_t
 send_replayable(struct client *client, const uint8_t *bytes)
 {
-	size_t size = client->batch.bytes;
+	size_t size = client->batch.bytes, used;
 
 	replay_add(client, bytes, size, &client->batch);
-	(void)pass_messages(client, bytes, size, true);
+	client->replay.unsent = size;
+	used = pass_messages(client, bytes, size, true);
+	if (client->replay.unsent > 0) { /* it was not sent again instead */
+		client->replay.unsent = size - used;
+	}
 	return size;
+}
+
+void
+request_resume(struct client *client)
+{
+	if (client->state == CLIENT_ACTIVE && client->replay.unsent > 0 &&
+	    !client->replay_pending && client->server->cancels.count == 0 &&
+	    stream_pending(client->server->stream) == 0) {
+		send_rest(client);
+	}
 }
 
 /* Whether the server's answer may be that a statement is not what we believe it
@@ -82,9 +111,8 @@ send_batch(struct client *client, const uint8_t *bytes)
 	    (!batch->is_read && !batch->is_harmless) ||
 	    client->route.is_doubted;
 	if (may_heal(client)) {
-		replay_add(client, bytes, batch->bytes, batch);
 		client->replay.heals = true;
-		client->replay.several[0] = false; /* what is sure is sure */
+		return send_replayable(client, bytes);
 	}
 	return pass_messages(client, bytes, batch->bytes, true);
 }
@@ -322,7 +350,8 @@ take_active(struct client *client, const uint8_t *at, size_t size)
 			return send_batch(client, at);
 		}
 	}
-	if (stream_pending(client->server->stream) > 0) {
+	if (stream_pending(client->server->stream) > 0 ||
+	    client->replay.unsent > 0) {
 		return 0;
 	}
 	if (client->on_replica) {

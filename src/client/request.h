@@ -10,6 +10,9 @@ struct client;
 struct frame;
 struct out;
 
+/* Goes on with a batch of which a part had to wait. May close CLIENT. */
+void request_resume(struct client *client);
+
 /* ---- begin.c ------------------------------------------------------------- */
 
 /*

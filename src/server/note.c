@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "core/mem.h"
+#include "server/form.h"
 #include "server/profile.h"
 #include "server/statement.h"
 
@@ -28,5 +29,6 @@ note_free(struct note **note)
 	assert(n->part == NULL && !list_is_linked(&n->link));
 	statement_release(&n->statement);
 	profile_release(&n->profile);
+	form_release(&n->form);
 	free(n);
 }

@@ -8,8 +8,11 @@
 #ifndef SERVER_NOTE_H
 #define SERVER_NOTE_H
 
+#include <stdbool.h>
+
 #include "core/list.h"
 
+struct form;
 struct profile;
 struct statement;
 
@@ -23,9 +26,10 @@ enum note_event {
 /* What the server is to believe then. */
 enum note_belief {
 	BELIEF_NONE,
-	BELIEF_PREPARED, /* DONE: it knows .statement */
-	BELIEF_CLOSED,   /* DONE: it no longer knows .statement */
-	BELIEF_PROFILE   /* DONE: it runs under .profile */
+	BELIEF_PREPARED,  /* DONE: it knows .statement */
+	BELIEF_CLOSED,    /* DONE: it no longer knows .statement */
+	BELIEF_DESCRIBED, /* DONE: what it knows as .statement has .form */
+	BELIEF_PROFILE    /* DONE: it runs under .profile */
 };
 
 struct note {
@@ -33,6 +37,10 @@ struct note {
 	enum note_belief belief;
 	struct statement *statement; /* shared; of the belief, else NULL */
 	struct profile *profile;     /* shared; of the belief, else NULL */
+	struct form *form; /* owned; of BELIEF_DESCRIBED: what has come
+	                      of it; NULL: nothing that was looked at */
+	bool is_there; /* of BELIEF_PREPARED that has FAILED: because the server
+	                  knows one of that name */
 	/* The holder's part: told to its on_note(), which ends it; NULL: none,
 	 * or the holder has gone. */
 	void *part;

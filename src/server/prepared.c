@@ -5,6 +5,7 @@
  *   .doubted  it may have lost it behind our back; only with .known
  *   .pending  how many messages about it are under way, all of batch .batch
  *   .expected what it comes out as if they all succeed
+ *   .form     of the plan that is known, as long as nothing is under way
  *
  * With nothing under way, known is all there is to say. With something under
  * way, a message of the same batch goes by what is expected: if that fails, it
@@ -19,6 +20,7 @@
 #include <stdlib.h>
 
 #include "core/mem.h"
+#include "server/form.h"
 #include "server/statement.h"
 
 struct prepared_entry {
@@ -27,6 +29,8 @@ struct prepared_entry {
 	struct list_link link;       /* in prepared->recent */
 	uint64_t batch;              /* of what is under way */
 	unsigned pending;
+	unsigned describing; /* Describe messages that will tell its form */
+	struct form *form;   /* shared; of the plan there is; NULL: not known */
 	bool known;
 	bool doubted;
 	bool expected; /* with .pending > 0 */
@@ -72,6 +76,7 @@ free_entry(struct prepared *prepared, struct prepared_entry *entry)
 	}
 	HASH_DELETE(hh, prepared->table, entry);
 	statement_release_name(&entry->statement);
+	form_release(&entry->form);
 	free(entry);
 }
 
@@ -174,6 +179,7 @@ set_known(struct prepared *prepared, struct prepared_entry *entry, bool known)
 	prepared->known += known;
 	entry->known = known;
 	entry->doubted = false;
+	form_release(&entry->form); /* whatever there is, it is another plan */
 }
 
 /* All about ENTRY is answered: it is what is known of it. */
@@ -192,6 +198,54 @@ settle(struct prepared *prepared, struct prepared_entry *entry)
 	}
 }
 
+struct note *
+prepared_describe_sent(struct prepared *prepared, struct statement *statement)
+{
+	struct prepared_entry *entry = find(prepared, statement);
+
+	if (entry != NULL) {
+		entry->describing++;
+	}
+	return make_note(statement, BELIEF_DESCRIBED);
+}
+
+enum prepared_form
+prepared_look_form(struct prepared *prepared, const struct statement *statement,
+    struct form **form)
+{
+	const struct prepared_entry *entry = find(prepared, statement);
+
+	*form = NULL;
+	if (entry == NULL) {
+		return PREPARED_FORM_UNKNOWN;
+	}
+	if (entry->describing > 0) {
+		return PREPARED_FORM_WAIT;
+	}
+	if (entry->pending > 0) {
+		return PREPARED_FORM_AHEAD;
+	}
+	*form = entry->form;
+	return *form == NULL ? PREPARED_FORM_UNKNOWN : PREPARED_FORM_KNOWN;
+}
+
+/* A Describe of ENTRY is answered. */
+static void
+end_describe(struct prepared_entry *entry, const struct note *note,
+    enum note_event event)
+{
+	if (entry->describing == 0) {
+		return; /* of one that is gone, and was prepared anew */
+	}
+	entry->describing--;
+	if (event != NOTE_DONE) {
+		return;
+	}
+	form_release(&entry->form);
+	entry->form = note->form == NULL ? form_new() : form_ref(note->form);
+	form_set_age(entry->form, statement_next_description(entry->statement));
+}
+
 void
 prepared_on_note(
     struct prepared *prepared, const struct note *note, enum note_event event)
@@ -201,9 +255,16 @@ prepared_on_note(
 	if (entry == NULL) {
 		return; /* the server has ended, and its notes after it */
 	}
+	if (note->belief == BELIEF_DESCRIBED) {
+		end_describe(entry, note, event);
+		return;
+	}
 	assert(entry->pending > 0);
 	if (event == NOTE_DONE) {
 		set_known(prepared, entry, note->belief == BELIEF_PREPARED);
+	} else if (event == NOTE_FAILED && note->is_there) {
+		set_known(prepared, entry, true);
+		entry->doubted = true;
 	}
 	if (--entry->pending == 0) {
 		settle(prepared, entry);

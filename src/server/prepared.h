@@ -17,6 +17,7 @@
 #include "core/list.h"
 #include "server/note.h"
 
+struct form;
 struct statement;
 
 struct prepared {
@@ -56,7 +57,28 @@ bool prepared_has(
 struct note *prepared_sent(struct prepared *prepared,
     struct statement *statement, enum note_belief belief, uint64_t batch);
 
-/* What became of a message prepared_sent() was told of. */
+/*
+ * A Describe of STATEMENT is about to be sent, whose answer is to tell its
+ * form. Returns the note to attach to it, which the caller owns until then; the
+ * answer is put into it as it comes.
+ */
+struct note *prepared_describe_sent(
+    struct prepared *prepared, struct statement *statement);
+
+enum prepared_form {
+	PREPARED_FORM_KNOWN,
+	PREPARED_FORM_UNKNOWN, /* it was never described */
+	PREPARED_FORM_AHEAD,   /* nor is what this batch makes of it */
+	PREPARED_FORM_WAIT     /* an answer will tell */
+};
+
+/* The form of what the server knows as STATEMENT now. *FORM is borrowed; NULL
+ * unless it is known. */
+enum prepared_form prepared_look_form(struct prepared *prepared,
+    const struct statement *statement, struct form **form);
+
+/* What became of a message prepared_sent() or prepared_describe_sent() was told
+ * of. */
 void prepared_on_note(
     struct prepared *prepared, const struct note *note, enum note_event event);
 

@@ -460,6 +460,22 @@ server_drain_on(struct server *server)
 }
 
 void
+server_end_batch(struct server *server)
+{
+	const struct answers *answers = &server->answers;
+	struct buf out = {0};
+
+	if (!answers->batch_open || answers->copying || answers->copy_in) {
+		return;
+	}
+	msg_sync(&out);
+	answers_sent_own(&server->answers, MSG_SYNC);
+	server->status = 0;
+	server_write_first(server, buf_bytes(&out), out.length);
+	buf_fini(&out);
+}
+
+void
 server_abandon(struct server *server)
 {
 	assert(server->state == SERVER_ACTIVE && server->applying == NULL);

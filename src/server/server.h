@@ -90,6 +90,10 @@ bool server_has_changed(const struct server *server);
 /* Gives a releasable server back to its pool, which may close it. */
 void server_release(struct server *server);
 
+/* An extended batch whose end was not sent is ended, before its holder abandons
+ * it: the Sync goes with what is sent next. */
+void server_end_batch(struct server *server);
+
 /* Leaves a server in the midst of answers: it is drained, rolled back and
  * then idle again, or closed where that is not possible. */
 void server_abandon(struct server *server);

@@ -15,6 +15,7 @@ believe(struct server *server, const struct note *note, enum note_event event)
 		break;
 	case BELIEF_PREPARED:
 	case BELIEF_CLOSED:
+	case BELIEF_DESCRIBED:
 		prepared_on_note(&server->prepared, note, event);
 		break;
 	case BELIEF_PROFILE:

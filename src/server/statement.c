@@ -40,6 +40,7 @@ struct statements {
 	size_t bytes;
 	size_t limit_bytes;
 	uint64_t last_number; /* of the latest name */
+	uint64_t last_description;
 };
 
 /* What SIZE bytes cost: the allocator's word in front, and its granularity. */
@@ -86,6 +87,12 @@ statement_outdate(struct statement *statement)
 		HASH_DELETE(hh, statement->set->table, statement);
 		statement->is_outdated = true;
 	}
+}
+
+uint64_t
+statement_next_description(const struct statement *statement)
+{
+	return ++statement->set->last_description;
 }
 
 static void

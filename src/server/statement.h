@@ -78,6 +78,9 @@ bool statement_body_is_valid(const uint8_t *body, size_t size);
  * statement, with a name and a plan of its own. */
 void statement_outdate(struct statement *statement);
 
+/* The number of one more description, see form_age(). */
+uint64_t statement_next_description(const struct statement *statement);
+
 /* Counts STATEMENT once more and returns it. NULL is accepted. */
 struct statement *statement_ref(struct statement *statement);
 

@@ -9,10 +9,6 @@ import pytest
 import wire
 from wire import bind, describe, execute, parse, sync
 
-NOT_YET = ("rows of the new form are sent to a client that was told the old"
-           " one")
-
-
 @pytest.fixture
 def proxy(pgweir):
     return pgweir(default_pool_size=2)
@@ -62,7 +58,6 @@ def test_rows_of_another_form_are_refused_where_it_was_prepared(
         assert run_undescribed(conn) == "0A000"
 
 
-@pytest.mark.xfail(strict=True, reason=NOT_YET)
 def test_rows_of_another_form_are_refused_on_another_server(
         proxy, cluster, table):
     with proxy.login() as conn, proxy.login() as other:

@@ -23,6 +23,16 @@ put_plain(struct buf *out, char type, const char *text)
 	ck_assert(msg_end(&msg));
 }
 
+static void
+put_plain_bytes(struct buf *out, char type, const char *bytes, size_t size)
+{
+	struct msg msg;
+
+	msg_begin(&msg, out, (uint8_t)type);
+	msg_put_bytes(&msg, bytes, size);
+	ck_assert(msg_end(&msg));
+}
+
 /* In names a '_' is one. */
 static void
 put_underscores(char *name)
@@ -32,16 +42,25 @@ put_underscores(char *name)
 	}
 }
 
+/* What follows MARK in TEXT, which ends before it. */
+static char *
+cut_at(char *text, char mark)
+{
+	char *rest = strrchr(text, mark);
+
+	if (rest == NULL) {
+		return text + strlen(text);
+	}
+	*rest++ = '\0';
+	return rest;
+}
+
 /* What follows the slash in TEXT, which ends before it. */
 static const char *
 cut_name(char *text)
 {
-	char *name = strchr(text, '/');
+	char *name = cut_at(text, '/');
 
-	if (name == NULL) {
-		return "";
-	}
-	*name++ = '\0';
 	put_underscores(name);
 	return name;
 }
@@ -49,9 +68,11 @@ cut_name(char *text)
 static void
 put_parse(struct buf *out, char *text)
 {
+	const char *star = cut_at(text, '*');
+	uint32_t type = (uint32_t)strtoul(star, NULL, 10);
 	const char *name = cut_name(text);
 
-	ck_assert(msg_parse(out, name, text, NULL, 0));
+	ck_assert(msg_parse(out, name, text, &type, type == 0 ? 0 : 1));
 }
 
 static void
@@ -135,14 +156,32 @@ put_unknown(struct buf *out, char *name)
 	buf_fini(&text);
 }
 
+/* One parameter, whose type has the number TEXT; none without. */
+static void
+put_parameter_types(struct buf *out, const char *text)
+{
+	struct msg msg;
+
+	msg_begin(&msg, out, 't');
+	msg_put_i16(&msg, text[0] == '\0' ? 0 : 1);
+	if (text[0] != '\0') {
+		msg_put_u32(&msg, (uint32_t)strtoul(text, NULL, 10));
+	}
+	ck_assert(msg_end(&msg));
+}
+
 /* What a server sends. */
 static void
 put_answer(struct buf *out, char type, char *text)
 {
 	const char *values[] = {"1"};
 	struct msg_report report = {"ERROR", text, "failed", NULL, NULL};
+	static const char changed[] =
+	    "SERROR\0VERROR\0C0A000\0"
+	    "Mcached plan must not change result type\0"
+	    "Fplancache.c\0RRevalidateCachedQuery\0";
 	struct msg_report notice = {"NOTICE", "00000", "note", NULL, NULL};
-	struct msg_column column = {"c", 25, -1};
+	struct msg_column column = {text[0] == '\0' ? "c" : text, 25, -1};
 
 	switch (type) {
 	case 'Z':
@@ -150,6 +189,9 @@ put_answer(struct buf *out, char type, char *text)
 		return;
 	case 'T':
 		ck_assert(msg_row_description(out, &column, 1));
+		return;
+	case 't':
+		put_parameter_types(out, text);
 		return;
 	case 'D':
 		ck_assert(msg_data_row_text(out, values, 1));
@@ -167,6 +209,9 @@ put_answer(struct buf *out, char type, char *text)
 		put_located_error(out, "0A000",
 		    "cached plan must not change result type",
 		    "RevalidateCachedQuery");
+		return;
+	case 'J': /* as pgweir says it itself */
+		put_plain_bytes(out, 'E', changed, sizeof(changed));
 		return;
 	case 'N':
 		msg_notice_response(out, &notice);

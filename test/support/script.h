@@ -6,7 +6,9 @@
  *   >s      the server sends     =s      the server must have received
  * and WHAT messages by their type letter, some with a text behind a colon
  * ('_' stands for a blank, '~' for '_'). A statement's name follows a slash:
- * "P:text/name", "B:portal/name", "D:/name", "3:/name" (a Close). The letters
+ * "P:text/name", "B:portal/name", "D:/name", "3:/name" (a Close); behind an
+ * asterisk the type of a parameter: "P:text/name*23".  "T:name" has one column
+ * of that name, "t:23" one parameter of that type. The letters
  * for servers are bound to peers by stage_bind(); 's' is the first one.
  */
 #ifndef SUPPORT_SCRIPT_H
@@ -16,7 +18,7 @@
 
 #include "support/house.h"
 
-#define STEPS_MAX 24
+#define STEPS_MAX 32
 
 struct script {
 	const char *label;

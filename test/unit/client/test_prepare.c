@@ -44,8 +44,8 @@ static const struct script scripts[] = {
         {A, ">2 P:select_1/b S", "=2 1 Z:I", ">1 Q:begin", "=s Q:begin",
             ">s C:BEGIN Z:T", "=1 C:BEGIN Z:T", ">2 P:select_1/b S", "=2"}},
     {"nor in a batch that goes on",
-        {A, ">2 P:select_1/b B:/b E S", "=s B:/pgweir_1 E S", "=2 1",
-            ">s 2 C:S Z:I", "=2 2 C:S Z:I"}},
+        {A, ">2 P:select_1/b B:/b E S", "=s B:/pgweir_1 E S", ">s 2 C:S Z:I",
+            "=2 1 2 C:S Z:I"}},
     {"equal names of two clients are two statements",
         {A, ">2 P:select_2/a S", "=s P:select_2/pgweir_2 S", ">s 1 Z:I",
             "=2 1 Z:I", ">1 B:/a E S", "=s B:/pgweir_1 E S"}},
@@ -153,6 +153,101 @@ static const struct script scripts[] = {
             "=s", "=1 Z:T"}},
 };
 
+/* Of a statement "a" client 1 was told the description D, and the server then
+ * closed it to make room for two others. */
+#define TOLD(d)                                                             \
+	A, ">1 D:/a S", "=s D:/pgweir_1 S", ">s " d " Z:I", "=1 " d " Z:I", \
+	    ">2 P:select_2/b S", ">s 1 Z:I", ">2 P:select_3/c S",           \
+	    ">s 3 1 Z:I", "=2 1 Z:I 1 Z:I",                                 \
+	    "=s P:select_2/pgweir_2 S 3:/pgweir_1 P:select_3/pgweir_3 S"
+
+/* It is asked for again, and prepared and described first. */
+#define ASKED "=s 3:/pgweir_2 P:select_1/pgweir_1 D:/pgweir_1 H"
+
+/* Forms of rows. */
+static const struct script forms[] = {
+    {"who was told the form of its rows has it compared on another server",
+        {TOLD("t T"), ">1 B:/a E S", ASKED, ">s 3 1 t T", "=1",
+            "=s B:/pgweir_1 E S", ">s 2 D C:S Z:I", "=1 2 D C:S Z:I",
+            ">1 B:/a E S", "=s B:/pgweir_1 E S"}},
+    {"and gets PostgreSQL's error when it is another there",
+        {TOLD("t T"), ">1 B:/a E S", ASKED, ">s 3 1 t T:other", "=1",
+            "=s B:/pgweir_changed E S", ">s X:pgweir_changed Z:I", "=1 J Z:I",
+            ">1 B:/a E S", "=s B:/pgweir_changed E S",
+            ">s X:pgweir_changed Z:I", "=1 J Z:I"}},
+    {"until it has asked again",
+        {TOLD("t T"), ">1 B:/a E S", ">s 3 1 t T:other",
+            ">s X:pgweir_changed Z:I", "=1 J Z:I", ">1 D:/a S",
+            ">s t T:other Z:I", "=1 t T:other Z:I",
+            "=s 3:/pgweir_2 P:select_1/pgweir_1 D:/pgweir_1 H B:/pgweir_changed "
+            "E S D:/pgweir_1 S",
+            ">1 B:/a E S", "=s B:/pgweir_1 E S"}},
+    {"rows where there were none are another form, too",
+        {TOLD("t n"), ">1 B:/a E S", ASKED, ">s 3 1 t T",
+            "=s B:/pgweir_changed E S", ">s X:pgweir_changed Z:I", "=1 J Z:I"}},
+    {"who asks in the same batch need not wait",
+        {TOLD("t T"), ">1 B:/a D E S",
+            "=s 3:/pgweir_2 P:select_1/pgweir_1 B:/pgweir_1 D E S",
+            ">s 3 1 2 T:other D C:S Z:I", "=1 2 T:other D C:S Z:I"}},
+    {"nor who was told nothing",
+        {A, ">2 P:select_2/b S", ">s 1 Z:I", ">2 P:select_3/c S", ">s 3 1 Z:I",
+            "=2 1 Z:I 1 Z:I",
+            "=s P:select_2/pgweir_2 S 3:/pgweir_1 P:select_3/pgweir_3 S",
+            ">1 B:/a E S",
+            "=s 3:/pgweir_2 P:select_1/pgweir_1 B:/pgweir_1 E S"}},
+    {"what a portal's description told counts",
+        {A, ">1 B:/a D E S", ">s 2 T D C:S Z:I", "=1 2 T D C:S Z:I",
+            "=s B:/pgweir_1 D E S", ">2 P:select_2/b S", ">s 1 Z:I",
+            ">2 P:select_3/c S", ">s 3 1 Z:I", "=2 1 Z:I 1 Z:I",
+            "=s P:select_2/pgweir_2 S 3:/pgweir_1 P:select_3/pgweir_3 S",
+            ">1 B:/a E S", ASKED, ">s 3 1 t T:other",
+            "=s B:/pgweir_changed E S", ">s X:pgweir_changed Z:I", "=1 J Z:I"}},
+    {"in a transaction it fails with the request",
+        {TOLD("t T"), ">1 Q:begin", "=s Q:begin", ">s C:BEGIN Z:T",
+            "=1 C:BEGIN Z:T", ">1 B:/a E S", ASKED, ">s 3 1 t T:other",
+            "=s B:/pgweir_changed E S", ">s X:pgweir_changed Z:E", "=1 J Z:E"}},
+    {"a parameter keeps the type it was described with",
+        {TOLD("t:23 T"), ">1 B:/a E S", ASKED, ">s 3 1 t:20 T", "=1",
+            "=s 3:/pgweir_3 P:select_1/pgweir_4*23 D:/pgweir_4 H",
+            ">s 3 1 t:23 T", "=s B:/pgweir_4 E S", ">s 2 D C:S Z:I",
+            "=1 2 D C:S Z:I", ">1 B:/a E S", "=s B:/pgweir_4 E S"}},
+    {"the rows must be the same then, too",
+        {TOLD("t:23 T"), ">1 B:/a E S", ">s 3 1 t:20 T:other",
+            ">s 3 1 t:23 T:other", ">s X:pgweir_changed Z:I", "=1 J Z:I"}},
+    {"a description that never came tells nothing",
+        {A, ">1 D:/a S", "=s D:/pgweir_1 S", ">s E:57014 Z:I", "=1 E:57014 Z:I",
+            ">1 B:/a E S", "=s B:/pgweir_1 E S"}},
+    {"what cannot be prepared any more is the client's error",
+        {TOLD("t T"), ">1 B:/a E S", ASKED, ">s 3 E:42P01", "=s B:/a E S",
+            ">s Z:I", "=1 E:42P01 Z:I"}},
+};
+
+/* What the server has though it should not. */
+static const struct script found[] = {
+    {"a statement found on the server is closed and prepared anew, unseen",
+        {">1 P:select_1/a S", "=s P:select_1/pgweir_1 S", ">s E:42P05 Z:I",
+            "=1", "=s 3:/pgweir_1 P:select_1/pgweir_1 S", ">s 3 1 Z:I",
+            "=1 1 Z:I"}},
+    {"in front of a Bind, too",
+        {A, ">2 P:select_2/b S", ">s 1 Z:I", ">2 P:select_3/c S", ">s 3 1 Z:I",
+            "=2 1 Z:I 1 Z:I",
+            "=s P:select_2/pgweir_2 S 3:/pgweir_1 P:select_3/pgweir_3 S",
+            ">1 B:/a E S", "=s 3:/pgweir_2 P:select_1/pgweir_1 B:/pgweir_1 E S",
+            ">s 3 E:42P05 Z:I", "=1",
+            "=s 3:/pgweir_1 P:select_1/pgweir_1 B:/pgweir_1 E S",
+            ">s 3 1 2 C:S Z:I", "=1 2 C:S Z:I"}},
+    {"in a transaction it is told, and mended by the next",
+        {">1 Q:begin", "=s Q:begin", ">s C:BEGIN Z:T", "=1 C:BEGIN Z:T",
+            ">1 P:select_1/a S", "=s P:select_1/pgweir_1 S", ">s E:42P05 Z:E",
+            "=1 E:42P05 Z:E", ">1 Q:rollback", "=s Q:rollback",
+            ">s C:ROLLBACK Z:I", "=1 C:ROLLBACK Z:I", ">1 P:select_1/a S",
+            "=s 3:/pgweir_1 P:select_1/pgweir_1 S"}},
+    {"what a batch defines is not defined when it is sent again",
+        {A, ">2 P:select_1/b D:/b S", "=s D:/pgweir_1 S", ">s t R Z:I", "=2",
+            "=s P:select_1/pgweir_2 D:/pgweir_2 S", ">s 1 t T Z:I",
+            "=2 1 t T Z:I"}},
+};
+
 static void
 run(const struct script *script, bool slowly)
 {
@@ -177,6 +272,30 @@ START_TEST(scripts_hold_byte_by_byte)
 }
 END_TEST
 
+START_TEST(forms_are_compared_at_once)
+{
+	run(&forms[_i], false);
+}
+END_TEST
+
+START_TEST(forms_are_compared_byte_by_byte)
+{
+	run(&forms[_i], true);
+}
+END_TEST
+
+START_TEST(what_is_found_is_mended_at_once)
+{
+	run(&found[_i], false);
+}
+END_TEST
+
+START_TEST(what_is_found_is_mended_byte_by_byte)
+{
+	run(&found[_i], true);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -187,6 +306,13 @@ main(void)
 	tcase_set_timeout(theme, 60);
 	tcase_add_loop_test(theme, scripts_hold_at_once, 0, count);
 	tcase_add_loop_test(theme, scripts_hold_byte_by_byte, 0, count);
+	count = (int)(sizeof(forms) / sizeof(forms[0]));
+	tcase_add_loop_test(theme, forms_are_compared_at_once, 0, count);
+	tcase_add_loop_test(theme, forms_are_compared_byte_by_byte, 0, count);
+	count = (int)(sizeof(found) / sizeof(found[0]));
+	tcase_add_loop_test(theme, what_is_found_is_mended_at_once, 0, count);
+	tcase_add_loop_test(
+	    theme, what_is_found_is_mended_byte_by_byte, 0, count);
 	suite_add_tcase(suite, theme);
 	return unit_run(suite);
 }

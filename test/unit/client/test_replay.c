@@ -109,7 +109,7 @@ static const struct script scripts[] = {
     {"refused there, it is prepared on the primary",
         {">1 P:select_2/name B:/name E S", "?r",
             "=r P:select_2/pgweir_1 B:/pgweir_1 E S", ">r E:42P01 Z:I", "=1",
-            "=p P:select_2/pgweir_2 B:/pgweir_2 E S", ">p 1 2 D C:S Z:I",
+            "=p P:select_2/pgweir_1 B:/pgweir_1 E S", ">p 1 2 D C:S Z:I",
             "=1 1 2 D C:S Z:I"}},
     {"a named portal in it moves it",
         {">1 Q:begin_read_only", ASK, "?r", "=r Q:begin_read_only Q:select_1",
