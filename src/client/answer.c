@@ -433,6 +433,7 @@ take_message(struct client *client, struct flow *flow)
 	flow->is_switch_error = answer_is_switch_error(flow, &frame);
 	flow->was_there = false;
 	client->is_form_changed = false;
+	client->has_run_ahead = false;
 	if (frame.type == MSG_ERROR_RESPONSE && !flow->is_switch_error) {
 		unnamed_on_error(client);
 		answer_look_for_name(flow, &frame);
@@ -440,6 +441,13 @@ take_message(struct client *client, struct flow *flow)
 	look_for_form(flow, &frame);
 	look_for_session(client, flow, &frame);
 	whose = answers_seen(&flow->server->answers, frame.type);
+	if (client->has_run_ahead) {
+		client->has_run_ahead = false;
+		flow->at += frame_bytes(&frame);
+		flow->start = flow->at;
+		link_replay(client, true);
+		return NEXT_STOP;
+	}
 	if (flow->session == SESSION_HIDE && whose == ANSWERS_PASS) {
 		whose = ANSWERS_SWALLOW;
 	}

@@ -40,6 +40,7 @@ struct collected {
 	bool is_query;     /* the text at hand is a Query's */
 	bool is_harmless;  /* nothing has been written, nor read */
 	bool has_named;    /* a statement with a name is parsed or used */
+	bool has_kept;     /* the unnamed one of an earlier batch is used */
 	unsigned defined_count;
 	struct defined *defined; /* DEFINED_MAX of them */
 };
@@ -250,6 +251,7 @@ collect_kept(struct client *client, uint8_t type, struct collected *all,
 		all->is_odd = true;
 		return;
 	}
+	all->has_kept = true;
 	if (type != MSG_BIND) {
 		return;
 	}
@@ -396,6 +398,7 @@ batch_judge(struct client *client, const uint8_t *at, struct batch *batch)
 	reads = batch->is_complete && !all.is_odd && batch->pin == NULL &&
 	    !batch->leaves_unnamed && all.texts > 0 && all.executes > 0;
 	batch->is_read = reads && all.all_read;
+	batch->uses_kept = all.has_kept && batch->is_read;
 	batch->is_harmless = all.texts > 0 && all.is_harmless && !all.is_odd &&
 	    batch->is_complete;
 	batch->begins_read_only = reads && all.first_begins && !all.has_named &&

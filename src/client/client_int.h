@@ -73,6 +73,7 @@ struct batch {
 	bool untracks;     /* does what is not followed to statements */
 	bool is_described; /* all it binds is described in it, too */
 	bool uses_prepared;   /* parses or uses statements with names */
+	bool uses_kept;       /* reads by the unnamed one of an earlier batch */
 	uint8_t syncs;        /* how many ReadyForQuery it earns: 0 or 1 */
 	const char *pin;      /* static; why its server cannot be shared */
 	struct hash128 shape; /* of its statements together */
@@ -107,6 +108,13 @@ struct unnamed {
 	uint64_t batch;    /* of its Parse, on the server it was sent to */
 	bool is_doubtful;  /* an error came before it: an older one may be
 	                      there still */
+	struct form *told; /* shared; as it was described to the client; NULL:
+	                      it was not */
+	enum unnamed_check {
+		UNNAMED_FITS,   /* as far as is known */
+		UNNAMED_ASKED,  /* its server will tell */
+		UNNAMED_CHANGED /* it has come out as another elsewhere */
+	} check;
 };
 
 /* What is to happen for the client when a message of its is answered: the part
@@ -181,8 +189,11 @@ struct client {
 	bool has_temporary_path; /* it began with a search_path to pg_temp */
 	bool is_tracked;         /* its statements' names are followed */
 	bool untracks;           /* but not from the text that is next */
-	bool is_form_changed;    /* the error at hand is of a Bind that was to
-	                            fail,    see prepare_told.c */
+	/* The error at hand is of a Bind that was to fail; the description at
+	 * hand is not what a request goes by that was sent along with the
+	 * question. See prepare_told.c. */
+	bool is_form_changed;
+	bool has_run_ahead;
 	char batch_status; /* of its server when the batch under way began;
 	                      0: not known */
 	bool is_admin;

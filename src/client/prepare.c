@@ -158,7 +158,8 @@ pass_bind(struct client *client, struct out *out, const struct frame *frame,
 		break;
 	}
 	switch (told_supply(client, out, known, &statement,
-	    told_describes_next(frame, body, here))) {
+	    here > frame->body_bytes &&
+	        told_describes_next(frame, body, here))) {
 	case TOLD_FITS:
 		break;
 	case TOLD_CHANGED:

@@ -46,6 +46,22 @@ void supply_make_room(struct client *client, struct out *out);
 bool supply(
     struct client *client, struct out *out, struct statement *statement);
 
+/* ---- unnamed_told.c ------------------------------------------------------ */
+
+/* A Describe of the unnamed statement is about to be passed on: the note to
+ * attach to it, NULL for none. */
+struct note *unnamed_describe(
+    const struct client *client, const struct out *out);
+
+/* Whether the client goes by a description of its unnamed statement. */
+bool unnamed_goes_by_told(const struct client *client);
+
+/* The unnamed statement has just been parsed again: is it as it was? */
+void unnamed_ask(struct client *client, struct out *out);
+
+/* Whether nothing may be bound to it before that is known. */
+bool unnamed_awaits_form(const struct client *client);
+
 /* ---- prepare_told.c ------------------------------------------------------ */
 
 enum told {
@@ -55,6 +71,10 @@ enum told {
 	TOLD_OTHERWISE /* (not to the outside) *statement is another, try that
 	                */
 };
+
+/* Whether what CLIENT binds may go along with the question for its form: it is
+ * a read for certain, and nothing of its answer will have been passed on. */
+bool told_may_run_ahead(const struct client *client);
 
 /* The server is to have *STATEMENT, which CLIENT calls NAME, for a Bind. Unless
  * this IS_DESCRIBED in the same batch, it must be as the client was told.

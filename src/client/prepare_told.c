@@ -10,7 +10,10 @@
  * that PostgreSQL has for this, by which drivers prepare anew.
  *
  * That costs a round trip when a server prepares the statement first, and
- * nothing from then on: a plan keeps its form, or the server refuses it.
+ * nothing from then on: a plan keeps its form, or the server refuses it. What
+ * is a read for certain and can be sent again does not wait, but goes along
+ * with the question: if the answer is another than the client was told, nothing
+ * has been passed on yet, and nothing has happened.
  *
  * The types of parameters stay what they were when a session prepared its
  * statement. Where they would come out as others, the client's name becomes a
@@ -154,16 +157,18 @@ told_describe_portal(
 	return describe(out, bound->name, bound->statement, false);
 }
 
+/* BIND is here as a whole, and a portal's name is its first. */
 bool
 told_describes_next(const struct frame *bind, const uint8_t *body, size_t here)
 {
-	size_t left = here > bind->body_bytes ? here - bind->body_bytes : 0;
-	const uint8_t *next = body + bind->body_bytes;
 	size_t portal = strlen((const char *)body) + 1;
+	const uint8_t *next = body + bind->body_bytes;
 	struct frame frame;
 
-	return frame_parse(next, left, FRAME_MAX_BODY, &frame) == FRAME_OK &&
-	    frame.type == MSG_DESCRIBE && frame_bytes(&frame) <= left &&
+	return frame_parse(next, here - bind->body_bytes, FRAME_MAX_BODY,
+	           &frame) == FRAME_OK &&
+	    frame.type == MSG_DESCRIBE &&
+	    frame_bytes(&frame) <= here - bind->body_bytes &&
 	    frame.body_bytes == 1 + portal && next[FRAME_HEADER_BYTES] == 'P' &&
 	    memcmp(next + FRAME_HEADER_BYTES + 1, body, portal) == 0;
 }
@@ -185,15 +190,88 @@ has_form(const struct statement *statement)
 	}
 }
 
-/* Asks the server for the form of STATEMENT, prepared anew unless this batch
- * has done so: of an older plan it would only say that it has changed. */
+bool
+told_may_run_ahead(const struct client *client)
+{
+	return client->on_replica ||
+	    (client->replay.heals && client->replay.is_holding &&
+	        client->replay.attempts == 0 && client->batch.is_read);
+}
+
+/* What the form the server has of STATEMENT is to a client that was told
+ * another or the same. */
+enum verdict_on_form {
+	FORM_FITS,
+	FORM_IS_OLDER, /* or less was asked for: prepare it anew */
+	FORM_HAS_OTHER_TYPES,
+	FORM_IS_OTHER
+};
+
+static enum verdict_on_form
+compare(const struct form *told, const struct form *form)
+{
+	size_t types;
+
+	if (!form_is_whole(form) && form_types(told, &types) != NULL) {
+		return FORM_IS_OLDER;
+	}
+	if (form_has_rows_of(told, form) && form_has_types_of(told, form)) {
+		return FORM_FITS;
+	}
+	if (form_age(form) < form_age(told)) {
+		return FORM_IS_OLDER;
+	}
+	return form_has_types_of(told, form) ? FORM_IS_OTHER
+	                                     : FORM_HAS_OTHER_TYPES;
+}
+
+/* Part of the note on a Describe of ours that a Bind has not waited for. */
+struct ahead {
+	struct note_part part;
+	struct name *name;           /* held */
+	struct statement *statement; /* shared */
+};
+
 static void
-learn(struct client *client, struct out *out, struct statement *statement,
-    enum prepared_state state, bool is_ahead)
+end_ahead(
+    struct client *client, struct note_part *opaque, enum note_event event)
+{
+	struct ahead *ahead = list_entry(opaque, struct ahead, part);
+	struct form *told = name_told(ahead->name), *form;
+
+	if (event == NOTE_DONE && told != NULL &&
+	    prepared_look_form(&client->server->prepared, ahead->statement,
+	        &form) == PREPARED_FORM_KNOWN &&
+	    compare(told, form) != FORM_FITS) {
+		client->has_run_ahead = true;
+	}
+	name_let_go(&client->names, &ahead->name);
+	statement_release(&ahead->statement);
+	free(ahead);
+}
+
+static struct ahead *
+ahead_new(struct name *name, struct statement *statement)
+{
+	struct ahead *ahead = mem_zalloc(sizeof(*ahead));
+
+	ahead->part.on_note = end_ahead;
+	ahead->name = name_hold(name);
+	ahead->statement = statement_ref(statement);
+	return ahead;
+}
+
+/* Asks the server for the form of STATEMENT, which is NAME, prepared anew
+ * unless this batch has done so: of an older plan it would only say that it has
+ * changed. */
+static enum told
+learn(struct client *client, struct out *out, struct name *name,
+    struct statement *statement, enum prepared_state state, bool is_ahead)
 {
 	struct answers *answers = &out->server->answers;
 	struct buf message = {0};
-	bool fits;
+	struct note *note;
+	bool runs_ahead = told_may_run_ahead(client), fits;
 
 	if (state == PREPARED_MISSING) {
 		supply_make_room(client, out);
@@ -204,16 +282,20 @@ learn(struct client *client, struct out *out, struct statement *statement,
 		supply_send(out, statement, MSG_PARSE, statement_put_parse);
 	}
 	if (out->failed) {
-		return;
+		return TOLD_WAIT;
 	}
 	fits = msg_describe(&message, 'S', statement->name);
 	assert(fits);
-	msg_flush(&message);
+	if (!runs_ahead) {
+		msg_flush(&message);
+	}
+	note = prepared_describe_sent(&out->server->prepared, statement);
+	note->part = runs_ahead ? ahead_new(name, statement) : NULL;
 	answers_sent_helper(answers, MSG_DESCRIBE);
-	answers_attach(
-	    answers, prepared_describe_sent(&out->server->prepared, statement));
+	answers_attach(answers, note);
 	out_copy(out, buf_bytes(&message), message.length);
 	buf_fini(&message);
+	return runs_ahead ? TOLD_FITS : TOLD_WAIT;
 }
 
 /* NAME becomes the same statement with the types declared that its client was
@@ -248,33 +330,6 @@ declare_types(
 	return true;
 }
 
-/* What the form the server has of STATEMENT is to a client that was told
- * another or the same. */
-enum verdict_on_form {
-	FORM_FITS,
-	FORM_IS_OLDER, /* or less was asked for: prepare it anew */
-	FORM_HAS_OTHER_TYPES,
-	FORM_IS_OTHER
-};
-
-static enum verdict_on_form
-compare(const struct form *told, const struct form *form)
-{
-	size_t types;
-
-	if (!form_is_whole(form) && form_types(told, &types) != NULL) {
-		return FORM_IS_OLDER;
-	}
-	if (form_has_rows_of(told, form) && form_has_types_of(told, form)) {
-		return FORM_FITS;
-	}
-	if (form_age(form) < form_age(told)) {
-		return FORM_IS_OLDER;
-	}
-	return form_has_types_of(told, form) ? FORM_IS_OTHER
-	                                     : FORM_HAS_OTHER_TYPES;
-}
-
 /* As told_supply(), for a client that goes by what it was told. */
 static enum told
 supply_as_told(struct client *client, struct out *out, struct name *name,
@@ -291,7 +346,11 @@ supply_as_told(struct client *client, struct out *out, struct name *name,
 		switch (prepared_look_form(
 		    &out->server->prepared, *statement, &form)) {
 		case PREPARED_FORM_WAIT:
-			return TOLD_WAIT;
+			if (!told_may_run_ahead(client)) {
+				return TOLD_WAIT;
+			}
+			is_ahead = true;
+			break;
 		case PREPARED_FORM_AHEAD:
 			is_ahead = true;
 			break;
@@ -313,8 +372,7 @@ supply_as_told(struct client *client, struct out *out, struct name *name,
 			break;
 		}
 	}
-	learn(client, out, *statement, state, is_ahead);
-	return TOLD_WAIT;
+	return learn(client, out, name, *statement, state, is_ahead);
 }
 
 enum told

@@ -80,9 +80,10 @@ may_heal(const struct client *client)
 	const struct batch *batch = &client->batch;
 	const struct settings *settings = config_settings(client->set->config);
 
-	return batch->uses_prepared && batch->is_complete && !batch->has_ops &&
-	    batch->pin == NULL && client->pin == NULL &&
-	    client->begin.length == 0 && client->server->status == 'I' &&
+	return (batch->uses_prepared || batch->uses_kept) &&
+	    batch->is_complete && !batch->has_ops && batch->pin == NULL &&
+	    client->pin == NULL && client->begin.length == 0 &&
+	    client->server->status == 'I' &&
 	    batch->bytes <= settings->replay_max_bytes;
 }
 

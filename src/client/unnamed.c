@@ -13,13 +13,15 @@
 
 #include "client/client_int.h"
 #include "client/out.h"
-#include "client/prepare.h"
+#include "client/prepare_int.h"
 #include "client/request.h"
 #include "core/buf.h"
 #include "core/mem.h"
 #include "proto/frame.h"
 #include "proto/msg.h"
+#include "server/form.h"
 #include "server/server_int.h"
+#include "server/statement.h"
 #include "sql/session_ops.h"
 
 /* A longer one is not kept: whoever leaves it behind unused keeps its server.
@@ -123,6 +125,7 @@ unnamed_drop(struct client *client)
 {
 	client->unnamed.size = 0;
 	client->unnamed.number = 0;
+	form_release(&client->unnamed.told);
 	session_ops_release(&client->session.unnamed_ops);
 }
 
@@ -176,6 +179,8 @@ unnamed_keep(struct client *client, const uint8_t *body, size_t size)
 
 	session_ops_release(&client->session.unnamed_ops);
 	unnamed->size = 0;
+	unnamed->check = UNNAMED_FITS;
+	form_release(&unnamed->told);
 	unnamed->number = ++client->set->last_unnamed;
 	if (size > UNNAMED_MAX) {
 		return;
@@ -192,23 +197,71 @@ void
 unnamed_fini(struct client *client)
 {
 	free(client->unnamed.bytes);
+	form_release(&client->unnamed.told);
 	client->unnamed = (struct unnamed){0};
 }
 
-/* The client's own, on a server that does not have it. */
+/* The client's own, on a server that does not have it. Its parameters keep the
+ * types they were described with. */
 static void
 parse_again(struct client *client, struct out *out)
 {
+	const struct unnamed *unnamed = &client->unnamed;
 	struct answers *answers = &out->server->answers;
 	uint8_t type = MSG_PARSE;
-	uint32_t size = htobe32((uint32_t)(4 + client->unnamed.size));
+	size_t kept = unnamed->size, types_bytes = 0;
+	const uint8_t *types = unnamed->told == NULL
+	    ? NULL
+	    : form_types(unnamed->told, &types_bytes);
+	uint32_t size;
 
+	if (types != NULL &&
+	    statement_body_is_valid(unnamed->bytes + 1, unnamed->size - 1)) {
+		kept = strlen((const char *)unnamed->bytes + 1) + 2;
+	} else {
+		types_bytes = 0;
+	}
+	size = htobe32((uint32_t)(4 + kept + types_bytes));
 	answers_sent_helper(answers, type);
 	out_copy(out, &type, 1);
 	out_copy(out, &size, sizeof(size));
-	out_copy(out, client->unnamed.bytes, client->unnamed.size);
+	out_copy(out, unnamed->bytes, kept);
+	out_copy(out, types, types_bytes);
 	out->server->unnamed_number = client->unnamed.number;
 	out->server->unnamed_queries = out->server->answers.queries;
+}
+
+/* A Bind of the unnamed statement of an earlier batch, or a Describe. */
+static struct prepare_result
+use(struct client *client, struct out *out, const struct frame *frame,
+    const uint8_t *body, size_t here)
+{
+	struct prepare_result result = {.way = PREPARE_PASS};
+	bool is_bind = frame->type == MSG_BIND;
+	bool goes_by_told = is_bind && unnamed_goes_by_told(client) &&
+	    !(here > frame->body_bytes &&
+	        told_describes_next(frame, body, here));
+
+	if (goes_by_told && client->unnamed.check == UNNAMED_CHANGED) {
+		struct prepare_name name;
+		bool found = prepare_find_name(MSG_BIND, body,
+		    here < frame->body_bytes ? here : frame->body_bytes, &name);
+
+		assert(found);
+		return told_refuse(out, frame, body, &name);
+	}
+	if (client->unnamed.size > 0 && !is_there(client, out->server)) {
+		parse_again(client, out);
+		if (goes_by_told) {
+			unnamed_ask(client, out);
+		}
+	}
+	if (goes_by_told && unnamed_awaits_form(client)) {
+		result.way = PREPARE_STOP;
+	} else if (!is_bind) {
+		result.note = unnamed_describe(client, out);
+	}
+	return result;
 }
 
 struct prepare_result
@@ -232,11 +285,7 @@ unnamed_pass(struct client *client, struct out *out, const struct frame *frame,
 		unnamed_drop(client);
 		break;
 	default:
-		if (client->unnamed.size > 0 &&
-		    !is_there(client, out->server)) {
-			parse_again(client, out);
-		}
-		break;
+		return use(client, out, frame, body, here);
 	}
 	return result;
 }

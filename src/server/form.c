@@ -21,7 +21,7 @@
 
 struct form {
 	unsigned references;
-	bool has_rows;
+	bool has_rows; /* .rows says of which form, or that there are none */
 	bool is_whole;
 	struct hash128 rows;
 	uint64_t age;
@@ -171,6 +171,12 @@ form_has_rows_of(const struct form *a, const struct form *b)
 {
 	return a == b || !a->has_rows || !b->has_rows ||
 	    (a->rows.low == b->rows.low && a->rows.high == b->rows.high);
+}
+
+bool
+form_has_rows(const struct form *form)
+{
+	return form->has_rows && (form->rows.low != 0 || form->rows.high != 0);
 }
 
 bool

@@ -50,6 +50,9 @@ bool form_has_rows_of(const struct form *a, const struct form *b);
 /* The same of parameters and their types. */
 bool form_has_types_of(const struct form *a, const struct form *b);
 
+/* Whether there are rows. */
+bool form_has_rows(const struct form *form);
+
 /* The types of the parameters as they end a Parse: their count and each; NULL
  * if they are not known. Borrowed. */
 const uint8_t *form_types(const struct form *form, size_t *size);

@@ -238,11 +238,11 @@ end_describe(struct prepared_entry *entry, const struct note *note,
 		return; /* of one that is gone, and was prepared anew */
 	}
 	entry->describing--;
-	if (event != NOTE_DONE) {
-		return;
+	if (event != NOTE_DONE || note->form == NULL) {
+		return; /* or nobody has looked at what it says */
 	}
 	form_release(&entry->form);
-	entry->form = note->form == NULL ? form_new() : form_ref(note->form);
+	entry->form = form_ref(note->form);
 	form_set_age(entry->form, statement_next_description(entry->statement));
 }
 

@@ -15,7 +15,12 @@ believe(struct server *server, const struct note *note, enum note_event event)
 		break;
 	case BELIEF_PREPARED:
 	case BELIEF_CLOSED:
+		prepared_on_note(&server->prepared, note, event);
+		break;
 	case BELIEF_DESCRIBED:
+		if (note->statement == NULL) {
+			break; /* the unnamed one, which is its holder's */
+		}
 		prepared_on_note(&server->prepared, note, event);
 		break;
 	case BELIEF_PROFILE:

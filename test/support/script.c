@@ -83,12 +83,18 @@ put_bind(struct buf *out, char *text)
 	ck_assert(msg_bind(out, text, name, NULL, 0));
 }
 
-/* Of a statement if one is named, else of the unnamed portal. */
+/* Of a statement if one is named, or the unnamed one: "Ds"; else of the unnamed
+ * portal. */
 static void
 put_describe(struct buf *out, char *text)
 {
+	bool is_unnamed = strcmp(text, "s") == 0;
 	const char *name = cut_name(text);
 
+	if (is_unnamed) {
+		ck_assert(msg_describe(out, 'S', ""));
+		return;
+	}
 	ck_assert(msg_describe(out, name[0] == '\0' ? 'P' : 'S', name));
 }
 

@@ -153,16 +153,22 @@ static const struct script scripts[] = {
             "=s", "=1 Z:T"}},
 };
 
+/* As A, of what cannot be sent again. */
+#define WRITE "delete_from_t_returning_1"
+#define W                                                              \
+	">1 P:" WRITE "/a S", "=s P:" WRITE "/pgweir_1 S", ">s 1 Z:I", \
+	    "=1 1 Z:I"
+
 /* Of a statement "a" client 1 was told the description D, and the server then
  * closed it to make room for two others. */
 #define TOLD(d)                                                             \
-	A, ">1 D:/a S", "=s D:/pgweir_1 S", ">s " d " Z:I", "=1 " d " Z:I", \
+	W, ">1 D:/a S", "=s D:/pgweir_1 S", ">s " d " Z:I", "=1 " d " Z:I", \
 	    ">2 P:select_2/b S", ">s 1 Z:I", ">2 P:select_3/c S",           \
 	    ">s 3 1 Z:I", "=2 1 Z:I 1 Z:I",                                 \
 	    "=s P:select_2/pgweir_2 S 3:/pgweir_1 P:select_3/pgweir_3 S"
 
 /* It is asked for again, and prepared and described first. */
-#define ASKED "=s 3:/pgweir_2 P:select_1/pgweir_1 D:/pgweir_1 H"
+#define ASKED "=s 3:/pgweir_2 P:" WRITE "/pgweir_1 D:/pgweir_1 H"
 
 /* Forms of rows. */
 static const struct script forms[] = {
@@ -179,7 +185,8 @@ static const struct script forms[] = {
         {TOLD("t T"), ">1 B:/a E S", ">s 3 1 t T:other",
             ">s X:pgweir_changed Z:I", "=1 J Z:I", ">1 D:/a S",
             ">s t T:other Z:I", "=1 t T:other Z:I",
-            "=s 3:/pgweir_2 P:select_1/pgweir_1 D:/pgweir_1 H B:/pgweir_changed "
+            "=s 3:/pgweir_2 P:" WRITE
+            "/pgweir_1 D:/pgweir_1 H B:/pgweir_changed "
             "E S D:/pgweir_1 S",
             ">1 B:/a E S", "=s B:/pgweir_1 E S"}},
     {"rows where there were none are another form, too",
@@ -187,16 +194,16 @@ static const struct script forms[] = {
             "=s B:/pgweir_changed E S", ">s X:pgweir_changed Z:I", "=1 J Z:I"}},
     {"who asks in the same batch need not wait",
         {TOLD("t T"), ">1 B:/a D E S",
-            "=s 3:/pgweir_2 P:select_1/pgweir_1 B:/pgweir_1 D E S",
+            "=s 3:/pgweir_2 P:" WRITE "/pgweir_1 B:/pgweir_1 D E S",
             ">s 3 1 2 T:other D C:S Z:I", "=1 2 T:other D C:S Z:I"}},
     {"nor who was told nothing",
-        {A, ">2 P:select_2/b S", ">s 1 Z:I", ">2 P:select_3/c S", ">s 3 1 Z:I",
+        {W, ">2 P:select_2/b S", ">s 1 Z:I", ">2 P:select_3/c S", ">s 3 1 Z:I",
             "=2 1 Z:I 1 Z:I",
             "=s P:select_2/pgweir_2 S 3:/pgweir_1 P:select_3/pgweir_3 S",
             ">1 B:/a E S",
-            "=s 3:/pgweir_2 P:select_1/pgweir_1 B:/pgweir_1 E S"}},
+            "=s 3:/pgweir_2 P:" WRITE "/pgweir_1 B:/pgweir_1 E S"}},
     {"what a portal's description told counts",
-        {A, ">1 B:/a D E S", ">s 2 T D C:S Z:I", "=1 2 T D C:S Z:I",
+        {W, ">1 B:/a D E S", ">s 2 T D C:S Z:I", "=1 2 T D C:S Z:I",
             "=s B:/pgweir_1 D E S", ">2 P:select_2/b S", ">s 1 Z:I",
             ">2 P:select_3/c S", ">s 3 1 Z:I", "=2 1 Z:I 1 Z:I",
             "=s P:select_2/pgweir_2 S 3:/pgweir_1 P:select_3/pgweir_3 S",
@@ -208,18 +215,68 @@ static const struct script forms[] = {
             "=s B:/pgweir_changed E S", ">s X:pgweir_changed Z:E", "=1 J Z:E"}},
     {"a parameter keeps the type it was described with",
         {TOLD("t:23 T"), ">1 B:/a E S", ASKED, ">s 3 1 t:20 T", "=1",
-            "=s 3:/pgweir_3 P:select_1/pgweir_4*23 D:/pgweir_4 H",
+            "=s 3:/pgweir_3 P:" WRITE "/pgweir_4*23 D:/pgweir_4 H",
             ">s 3 1 t:23 T", "=s B:/pgweir_4 E S", ">s 2 D C:S Z:I",
             "=1 2 D C:S Z:I", ">1 B:/a E S", "=s B:/pgweir_4 E S"}},
     {"the rows must be the same then, too",
         {TOLD("t:23 T"), ">1 B:/a E S", ">s 3 1 t:20 T:other",
             ">s 3 1 t:23 T:other", ">s X:pgweir_changed Z:I", "=1 J Z:I"}},
     {"a description that never came tells nothing",
-        {A, ">1 D:/a S", "=s D:/pgweir_1 S", ">s E:57014 Z:I", "=1 E:57014 Z:I",
+        {W, ">1 D:/a S", "=s D:/pgweir_1 S", ">s E:57014 Z:I", "=1 E:57014 Z:I",
             ">1 B:/a E S", "=s B:/pgweir_1 E S"}},
     {"what cannot be prepared any more is the client's error",
         {TOLD("t T"), ">1 B:/a E S", ASKED, ">s 3 E:42P01", "=s B:/a E S",
             ">s Z:I", "=1 E:42P01 Z:I"}},
+};
+
+/* The same of reads, which do not wait. */
+#define READ_TOLD(d)                                                        \
+	A, ">1 D:/a S", "=s D:/pgweir_1 S", ">s " d " Z:I", "=1 " d " Z:I", \
+	    ">2 P:select_2/b S", ">s 1 Z:I", ">2 P:select_3/c S",           \
+	    ">s 3 1 Z:I", "=2 1 Z:I 1 Z:I",                                 \
+	    "=s P:select_2/pgweir_2 S 3:/pgweir_1 P:select_3/pgweir_3 S"
+#define AHEAD "=s 3:/pgweir_2 P:select_1/pgweir_1 D:/pgweir_1 B:/pgweir_1 E S"
+
+static const struct script ahead[] = {
+    {"a read goes along with the question for its form",
+        {READ_TOLD("t T"), ">1 B:/a E S", AHEAD, ">s 3 1 t T 2 D C:S Z:I",
+            "=1 2 D C:S Z:I", ">1 B:/a E S", "=s B:/pgweir_1 E S"}},
+    {"and is refused when that is another",
+        {READ_TOLD("t T"), ">1 B:/a E S", AHEAD, ">s 3 1 t T:other 2 D C:S Z:I",
+            "=1", "=s B:/pgweir_changed E S", ">s X:pgweir_changed Z:I",
+            "=1 J Z:I"}},
+    {"twice in a batch it asks twice",
+        {READ_TOLD("t T"), ">1 B:/a E B:/a E S",
+            "=s 3:/pgweir_2 P:select_1/pgweir_1 D:/pgweir_1 B:/pgweir_1 E "
+            "D:/pgweir_1 B:/pgweir_1 E S",
+            ">s 3 1 t T 2 D C:S t T 2 D C:S Z:I", "=1 2 D C:S 2 D C:S Z:I"}},
+    {"with other types of parameters it is run again",
+        {READ_TOLD("t:23 T"), ">1 B:/a E S", AHEAD, ">s 3 1 t:20 T 2 D C:S Z:I",
+            "=1", "=s 3:/pgweir_3 P:select_1/pgweir_4*23 D:/pgweir_4 H",
+            ">s 3 1 t:23 T", "=s B:/pgweir_4 E S", ">s 2 D C:S Z:I",
+            "=1 2 D C:S Z:I"}},
+    {"so does the unnamed statement",
+        {">1 P:select_1 Ds S", "=s P:select_1 Ds S", ">s 1 t T Z:I",
+            "=1 1 t T Z:I", ">2 Q:select_2", "=s Q:select_2", ">s C:S Z:I",
+            "=2 C:S Z:I", ">1 B E S", "=s 3s P:select_1 Ds B E S",
+            ">s 3 1 t T 2 D C:S Z:I", "=1 2 D C:S Z:I"}},
+    {"which is refused when it is another",
+        {">1 P:select_1 Ds S", "=s P:select_1 Ds S", ">s 1 t T Z:I",
+            "=1 1 t T Z:I", ">2 Q:select_2", "=s Q:select_2", ">s C:S Z:I",
+            "=2 C:S Z:I", ">1 B E S", "=s 3s P:select_1 Ds B E S",
+            ">s 3 1 t T:other 2 D C:S Z:I", "=1", "=s B:/pgweir_changed E S",
+            ">s X:pgweir_changed Z:I", "=1 J Z:I", ">1 Ds S",
+            "=s 3s P:select_1 Ds S", ">s 3 1 t T:other Z:I", ">1 B E S",
+            "=s B E S"}},
+    {"or waits, if it is no read",
+        {">1 P:" WRITE " Ds S", "=s P:" WRITE " Ds S", ">s 1 t:23 T Z:I",
+            "=1 1 t:23 T Z:I", ">2 Q:select_2", "=s Q:select_2", ">s C:S Z:I",
+            "=2 C:S Z:I", ">1 B E S", "=s 3s P:" WRITE "*23 Ds H",
+            ">s 3 1 t:23 T", "=s B E S", ">s 2 D C:S Z:I", "=1 2 D C:S Z:I"}},
+    {"and does neither if it has no rows",
+        {">1 P:delete_from_t Ds S", "=s P:delete_from_t Ds S", ">s 1 t n Z:I",
+            "=1 1 t n Z:I", ">2 Q:select_2", "=s Q:select_2", ">s C:S Z:I",
+            "=2 C:S Z:I", ">1 B E S", "=s 3s P:delete_from_t B E S"}},
 };
 
 /* What the server has though it should not. */
@@ -284,6 +341,18 @@ START_TEST(forms_are_compared_byte_by_byte)
 }
 END_TEST
 
+START_TEST(reads_run_ahead_at_once)
+{
+	run(&ahead[_i], false);
+}
+END_TEST
+
+START_TEST(reads_run_ahead_byte_by_byte)
+{
+	run(&ahead[_i], true);
+}
+END_TEST
+
 START_TEST(what_is_found_is_mended_at_once)
 {
 	run(&found[_i], false);
@@ -309,6 +378,9 @@ main(void)
 	count = (int)(sizeof(forms) / sizeof(forms[0]));
 	tcase_add_loop_test(theme, forms_are_compared_at_once, 0, count);
 	tcase_add_loop_test(theme, forms_are_compared_byte_by_byte, 0, count);
+	count = (int)(sizeof(ahead) / sizeof(ahead[0]));
+	tcase_add_loop_test(theme, reads_run_ahead_at_once, 0, count);
+	tcase_add_loop_test(theme, reads_run_ahead_byte_by_byte, 0, count);
 	count = (int)(sizeof(found) / sizeof(found[0]));
 	tcase_add_loop_test(theme, what_is_found_is_mended_at_once, 0, count);
 	tcase_add_loop_test(
