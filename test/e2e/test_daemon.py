@@ -1,6 +1,5 @@
 """In the background: the start that tells how it went, the pid file, the log
 file and syslog."""
-import fcntl
 import os
 import shutil
 import signal
@@ -160,18 +159,6 @@ def test_a_pid_file_of_somebody_else_stays(daemon):
     daemon.end()
     assert not is_running(pid)
     assert daemon.pid == 4711
-
-
-def test_a_pid_file_that_is_removed_while_one_waits_for_it_is_no_trap(daemon):
-    """Its old holder ends between our opening and our locking it: what we
-    have locked then is no file any more. Many starts, for it to happen."""
-    assert daemon.start().returncode == 0
-    for _ in range(10):
-        os.kill(daemon.pid, signal.SIGQUIT)
-        wait_until(lambda: daemon.start().returncode == 0, 20)
-        with open(daemon.pid_path, encoding="ascii") as file, \
-                pytest.raises(BlockingIOError):
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 # ---- the log ----------------------------------------------------------------
