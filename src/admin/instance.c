@@ -26,6 +26,9 @@
 #include "route/router.h"
 #include "server/pool_int.h"
 
+/* How long a client may take to say something before it is accepted anyway. */
+#define DEFER_ACCEPT_S 45
+
 /* ---- listening ----------------------------------------------------------- */
 
 static void
@@ -48,6 +51,20 @@ hear_signals(struct instance *instance)
 	}
 }
 
+struct listener_options
+instance_listener_options(const struct settings *settings)
+{
+	return (struct listener_options){
+	    .socket = socket_options_of(settings),
+	    .backlog = settings->listen_backlog,
+	    .defer_accept_s =
+	        settings->tcp_defer_accept != 0 ? DEFER_ACCEPT_S : 0,
+	    .reuse_port = settings->so_reuseport,
+	    .unix_mode = (mode_t)settings->unix_socket_mode,
+	    .unix_group = settings->unix_socket_group,
+	};
+}
+
 int
 instance_listen(struct instance *instance, struct error *err)
 {
@@ -58,15 +75,7 @@ instance_listen(struct instance *instance, struct error *err)
 	    .unix_directory = settings->unix_socket_dir,
 	    .inherited = instance->options.inherited,
 	    .port = (uint16_t)settings->listen_port,
-	    .options =
-	        {
-	            .socket = socket_options_of(settings),
-	            .backlog = settings->listen_backlog,
-	            .defer_accept_s = settings->tcp_defer_accept ? 45 : 0,
-	            .reuse_port = settings->so_reuseport,
-	            .unix_mode = (mode_t)settings->unix_socket_mode,
-	            .unix_group = settings->unix_socket_group,
-	        },
+	    .options = instance_listener_options(settings),
 	};
 	char text[ADDRESS_TEXT_BYTES];
 

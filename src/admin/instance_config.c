@@ -65,7 +65,7 @@ static void
 adopt(struct instance *instance, struct config *config)
 {
 	const struct settings *settings = config_settings(config);
-	struct socket_options sockets = socket_options_of(settings);
+	struct listener_options listen = instance_listener_options(settings);
 	struct config *old = instance->config;
 
 	instance->config = config;
@@ -77,7 +77,7 @@ adopt(struct instance *instance, struct config *config)
 	pools_configure(instance->pools, config);
 	clients_configure(instance->clients, config);
 	if (instance->listeners != NULL) {
-		listeners_set_options(instance->listeners, &sockets);
+		listeners_set_options(instance->listeners, &listen);
 	}
 	config_unref(&old);
 }

@@ -6,11 +6,13 @@
 #include "admin/stats.h"
 #include "core/list.h"
 #include "core/log.h"
+#include "net/listener.h"
 #include "net/loop.h"
 
 struct buf;
 struct node;
 struct pool;
+struct settings;
 struct supervisor;
 
 /* The nodes of one configured database, watched from the start, before any
@@ -48,6 +50,10 @@ struct instance {
 
 /* Appends a sentence on how we are: for the service manager. */
 void instance_put_status(void *context, struct buf *out);
+
+/* What SETTINGS say about listening. */
+struct listener_options instance_listener_options(
+    const struct settings *settings);
 
 /* A signal has come. CONTEXT is the instance, here and below. */
 void instance_on_signal(void *context, int number);

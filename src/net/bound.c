@@ -155,9 +155,7 @@ set_on(int fd, int level, int name, int value)
 static void
 defer_accept(int fd, int seconds)
 {
-	if (seconds > 0) {
-		set_on(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, seconds);
-	}
+	set_on(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, seconds);
 }
 
 static void
@@ -276,6 +274,16 @@ bound_adopt(struct bound *bound, int fd, const struct listener_options *options,
 		defer_accept(fd, options->defer_accept_s);
 	}
 	return 0;
+}
+
+void
+bound_set_options(
+    const struct bound *bound, const struct listener_options *options)
+{
+	socket_reapply(bound->fd, &options->socket);
+	if (!address_is_unix(&bound->address)) {
+		defer_accept(bound->fd, options->defer_accept_s);
+	}
 }
 
 void

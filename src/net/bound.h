@@ -35,6 +35,11 @@ int bound_adopt(struct bound *bound, int fd,
     const struct listener_options *options, struct error *err)
     __attribute__((warn_unused_result));
 
+/* Applies OPTIONS to what is accepted from now on, but for what only counts
+ * when it is bound. */
+void bound_set_options(
+    const struct bound *bound, const struct listener_options *options);
+
 /* Closes, and removes the Unix socket's file if that is still ours. */
 void bound_close(struct bound *bound);
 

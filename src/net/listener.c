@@ -224,9 +224,9 @@ listener_resume(struct listener *listener)
 
 void
 listener_set_options(
-    struct listener *listener, const struct socket_options *options)
+    struct listener *listener, const struct listener_options *options)
 {
-	socket_apply(listener->bound.fd, options);
+	bound_set_options(&listener->bound, options);
 }
 
 const struct address *

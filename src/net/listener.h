@@ -58,9 +58,10 @@ void listener_close(struct listener **listener);
 void listener_pause(struct listener *listener);
 void listener_resume(struct listener *listener);
 
-/* Applies new OPTIONS to what is accepted from now on. */
+/* Applies new OPTIONS to what is accepted from now on; backlog, sharing, mode
+ * and group stay as they are. */
 void listener_set_options(
-    struct listener *listener, const struct socket_options *options);
+    struct listener *listener, const struct listener_options *options);
 
 /* The address bound, with its real port. */
 const struct address *listener_address(const struct listener *listener);

@@ -283,7 +283,7 @@ listeners_resume(struct listeners *listeners)
 
 void
 listeners_set_options(
-    struct listeners *listeners, const struct socket_options *options)
+    struct listeners *listeners, const struct listener_options *options)
 {
 	for (size_t i = 0; i < listeners->count; i++) {
 		listener_set_options(listeners->items[i], options);

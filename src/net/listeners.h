@@ -37,7 +37,7 @@ void listeners_close(struct listeners **listeners);
 void listeners_pause(struct listeners *listeners);
 void listeners_resume(struct listeners *listeners);
 void listeners_set_options(
-    struct listeners *listeners, const struct socket_options *options);
+    struct listeners *listeners, const struct listener_options *options);
 
 size_t listeners_count(const struct listeners *listeners);
 /* INDEX below listeners_count(); TCP comes first. */

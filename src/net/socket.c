@@ -63,6 +63,52 @@ socket_apply(int fd, const struct socket_options *options)
 	set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, o->user_timeout_ms);
 }
 
+/* Gives option NAME of FD the value it has in FRESH, divided by SHARE. */
+static void
+copy(int fd, int fresh, int level, int name, int share)
+{
+	int value;
+	socklen_t length = sizeof(value);
+
+	if (getsockopt(fresh, level, name, &value, &length) == 0) {
+		set(fd, level, name, value / share);
+	}
+}
+
+/* Lets the system choose the buffers' sizes again, and change them as it does
+ * where nobody has set them. See socket(7), SO_RCVBUF: it doubles what is set.
+ */
+static void
+release_buffers(int fd, int fresh)
+{
+	copy(fd, fresh, SOL_SOCKET, SO_RCVBUF, 2);
+	copy(fd, fresh, SOL_SOCKET, SO_SNDBUF, 2);
+#ifdef SO_BUF_LOCK
+	set(fd, SOL_SOCKET, SO_BUF_LOCK, 0);
+#endif
+}
+
+void
+socket_reapply(int fd, const struct socket_options *options)
+{
+	int family = AF_UNSPEC;
+	socklen_t length = sizeof(family);
+	int fresh;
+
+	(void)getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &length);
+	fresh = socket_open(family);
+	if (fresh != -1 && family != AF_UNIX) {
+		copy(fd, fresh, IPPROTO_TCP, TCP_KEEPIDLE, 1);
+		copy(fd, fresh, IPPROTO_TCP, TCP_KEEPINTVL, 1);
+		copy(fd, fresh, IPPROTO_TCP, TCP_KEEPCNT, 1);
+	}
+	if (fresh != -1 && options->buffer_bytes == 0) {
+		release_buffers(fd, fresh);
+	}
+	socket_close(&fresh);
+	socket_apply(fd, options);
+}
+
 void
 socket_close(int *fd)
 {

@@ -29,6 +29,12 @@ int socket_open(int family);
  */
 void socket_apply(int fd, const struct socket_options *options);
 
+/*
+ * As socket_apply() for a socket that has had other options: what OPTIONS leave
+ * to the system becomes again what a new socket has.
+ */
+void socket_reapply(int fd, const struct socket_options *options);
+
 /* Closes *FD unless it is -1, and sets it to -1. */
 void socket_close(int *fd);
 

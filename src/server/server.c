@@ -514,7 +514,8 @@ was_sent(struct server *server, enum io_result result)
 	if (result != IO_FAILED) {
 		return true;
 	}
-	error_set_errno(&err, "server connection lost");
+	error_set(&err, SQLSTATE_CONNECTION_FAILURE,
+	    "server connection lost: %s", strerror(errno));
 	server_close(server, CLOSE_SERVER_LOST, &err);
 	return false;
 }
@@ -586,7 +587,8 @@ server_read(
 		    "server closed the connection unexpectedly");
 		server_close(server, CLOSE_SERVER_LOST, &err);
 	} else if (result == IO_FAILED) {
-		error_set_errno(&err, "server connection lost");
+		error_set(&err, SQLSTATE_CONNECTION_FAILURE,
+		    "server connection lost: %s", strerror(errno));
 		server_close(server, CLOSE_SERVER_LOST, &err);
 	}
 	return false;

@@ -9,6 +9,7 @@ import glob
 import os
 import shutil
 import signal
+import socket
 import subprocess
 
 import psycopg
@@ -188,8 +189,9 @@ class Cluster:
 
     def _settings(self):
         return {
-            "listen_addresses": "127.0.0.1",
-            "unix_socket_directories": self.base,
+            "listen_addresses": "127.0.0.1,::1" if has_ipv6()
+            else "127.0.0.1",
+            "unix_socket_directories": f"{self.base},@{self.base}",
             "fsync": "off", "synchronous_commit": "off",
             "full_page_writes": "off", "shared_buffers": "64MB",
             "max_connections": "120", "max_wal_senders": "8",
@@ -211,7 +213,8 @@ class Cluster:
         for role, method in ROLES.items():
             if method != "trust":
                 lines.append(f"host all {role} 127.0.0.1/32 {method}")
-        lines.append("host all all 127.0.0.1/32 trust")
+        lines += ["host all all 127.0.0.1/32 trust",
+                  "host all all ::1/128 trust"]
         return "\n".join(lines) + "\n"
 
     def _start_primary(self):
@@ -283,6 +286,15 @@ class Cluster:
         shutil.rmtree(self.base, ignore_errors=True)
 
 
+def has_ipv6():
+    with socket.socket(socket.AF_INET6) as probe:
+        try:
+            probe.bind(("::1", 0))
+            return True
+        except OSError:
+            return False
+
+
 def _answers(node, dbname):
     try:
         node.connect(dbname=dbname, connect_timeout=2).close()
@@ -292,4 +304,5 @@ def _answers(node, dbname):
 
 
 __all__ = ["BINDIR", "Cluster", "Node", "ROLES", "SUPERUSER", "WHO",
+           "has_ipv6",
            "password_of", "program"]

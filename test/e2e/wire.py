@@ -181,7 +181,8 @@ class Wire:
         if isinstance(address, str):
             self.sock = socket.socket(socket.AF_UNIX)
         else:
-            self.sock = socket.socket(socket.AF_INET)
+            self.sock = socket.socket(
+                socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock.settimeout(deadline)
         self.sock.connect(address)
