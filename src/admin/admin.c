@@ -69,7 +69,11 @@ call_word(const struct call *call, size_t index)
 int
 call_check_admin(const struct call *call, struct error *err)
 {
-	if (call->client->is_admin) {
+	const struct client *client = call->client;
+
+	/* Asked each time: a reload may have changed who is. */
+	if (client->has_unix_owner ||
+	    config_is_admin(call->instance->config, client->user)) {
 		return 0;
 	}
 	error_set(err, SQLSTATE_PROTOCOL_VIOLATION, "admin access needed");

@@ -2,8 +2,8 @@
  * call.h - a console command on its way, for those that carry it out.
  *
  * One run_ function per command: it appends the answer to .out, or sets
- * .is_later. -1 and ERR: then nothing was appended. Names, answers and tags are
- * those of pgbouncer's manual, "Admin console".
+ * .is_later. -1 and ERR: then nothing but notices was. Names, answers and tags
+ * are those of pgbouncer's manual, "Admin console".
  */
 #ifndef ADMIN_CALL_H
 #define ADMIN_CALL_H

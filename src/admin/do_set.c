@@ -8,6 +8,7 @@
 #include "admin/fake.h"
 #include "admin/instance_int.h"
 #include "client/client_int.h"
+#include "conf/config.h"
 #include "conf/settings.h"
 #include "core/buf.h"
 #include "core/error.h"
@@ -64,23 +65,46 @@ run_set(struct call *call, struct error *err)
 
 /* ---- the process --------------------------------------------------------- */
 
+/* What is wrong, where the one who can mend it sees it. */
+static void
+put_problems(struct call *call, const struct problems *problems)
+{
+	struct buf line = {0};
+
+	for (size_t i = 0; i < problems->count; i++) {
+		if (problems->items[i].kind == PROBLEM_ERROR) {
+			buf_clear(&line);
+			problem_print(&problems->items[i], &line);
+			call_put_notice(call, buf_text(&line), NULL);
+		}
+	}
+	buf_fini(&line);
+}
+
 int
 run_reload(struct call *call, struct error *err)
 {
+	struct problems problems = {0};
+	int ret;
+
 	if (call_check_words(call, 1, err) != 0) {
 		return -1;
 	}
 	call_log(call, NULL);
-	if (instance_reload(call->instance) != 0) {
+	ret = instance_reload(call->instance, &problems);
+	if (ret != 0) {
+		put_problems(call, &problems);
 		error_set(err, SQLSTATE_CONFIG_FILE,
 		    "RELOAD failed, see logs for additional details");
-		return -1;
-	}
-	if (call->instance->options.is_connstr) {
+		error_hint(err, "Nothing has changed.");
+	} else if (call->instance->options.is_connstr) {
 		call_put_notice(call,
 		    "nothing to reload: started from a connection string",
 		    NULL);
 	}
-	call_done(call);
-	return 0;
+	problems_fini(&problems);
+	if (ret == 0) {
+		call_done(call);
+	}
+	return ret;
 }

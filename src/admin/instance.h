@@ -13,6 +13,7 @@ struct error;
 struct inherited;
 struct instance;
 struct logger;
+struct problems;
 struct supervision;
 
 /* How the process was started; strings are borrowed and outlive it. */
@@ -48,8 +49,9 @@ int instance_listen(struct instance *instance, struct error *err)
 void instance_run(struct instance *instance);
 
 /* Reads the configuration again. -1, and everything as it was: the reasons are
- * in the log. */
-int instance_reload(struct instance *instance);
+ * in the log, and added to PROBLEMS, as is what may be worth a look (zeroed, or
+ * NULL). */
+int instance_reload(struct instance *instance, struct problems *problems);
 
 /* Changes one setting until the next reload; -1 and ERR. */
 int instance_set(struct instance *instance, const char *key, const char *value,

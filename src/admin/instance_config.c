@@ -83,9 +83,8 @@ adopt(struct instance *instance, struct config *config)
 }
 
 static int
-reload(struct instance *instance)
+reload(struct instance *instance, struct problems *problems)
 {
-	struct problems problems = {0};
 	struct config *config;
 	struct error err;
 
@@ -96,20 +95,18 @@ reload(struct instance *instance)
 	}
 	log_info(&instance->log, "reloading configuration \"%s\"",
 	    instance->options.source);
-	config = config_reload(instance->config, &problems);
-	log_problems(instance, &problems);
-	problems_fini(&problems);
+	config = config_reload(instance->config, problems);
+	if (config != NULL &&
+	    instance_configure_log(
+	        instance->logger, config, &instance->options, &err) != 0) {
+		problems_add(problems, PROBLEM_ERROR, NULL, 0, "%s", err.text);
+		config_unref(&config);
+	}
+	log_problems(instance, problems);
 	if (config == NULL) {
 		log_error(&instance->log,
 		    "reload failed, nothing changed file=%s",
 		    instance->options.source);
-		return -1;
-	}
-	if (instance_configure_log(
-	        instance->logger, config, &instance->options, &err) != 0) {
-		log_error(&instance->log, "reload failed, nothing changed: %s",
-		    err.text);
-		config_unref(&config);
 		return -1;
 	}
 	adopt(instance, config);
@@ -118,13 +115,15 @@ reload(struct instance *instance)
 }
 
 int
-instance_reload(struct instance *instance)
+instance_reload(struct instance *instance, struct problems *problems)
 {
+	struct problems own = {0};
 	int ret;
 
 	supervisor_reloading(instance->supervisor);
-	ret = reload(instance);
+	ret = reload(instance, problems == NULL ? &own : problems);
 	supervisor_ready(instance->supervisor);
+	problems_fini(&own);
 	return ret;
 }
 

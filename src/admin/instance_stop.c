@@ -139,7 +139,7 @@ instance_on_signal(void *context, int number)
 	switch (number) {
 	case SIGHUP:
 		log_info(&instance->log, "got SIGHUP, reloading");
-		(void)instance_reload(instance); /* it has logged why */
+		(void)instance_reload(instance, NULL); /* it has logged why */
 		return;
 	case SIGTERM:
 		on_stop_signal(instance, "SIGTERM", SHUTDOWN_WAIT_FOR_CLIENTS);

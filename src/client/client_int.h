@@ -196,7 +196,6 @@ struct client {
 	bool has_run_ahead;
 	char batch_status; /* of its server when the batch under way began;
 	                      0: not known */
-	bool is_admin;
 	bool has_unix_owner; /* came over the Unix socket as our own uid */
 	const char *pin;     /* static; why it keeps its server */
 	char *user;          /* owned; as it logged in; NULL before */

@@ -138,6 +138,22 @@ first_message(const struct buf *out, uint8_t type)
 	return frame_bytes(&frame);
 }
 
+/* Whether OUT, perhaps behind notices, says that the command has failed. */
+static bool
+has_error(const struct buf *out)
+{
+	size_t at = 0;
+	struct frame frame;
+
+	while (at < out->length &&
+	    frame_parse(buf_bytes(out) + at, out->length - at, FRAME_MAX_BODY,
+	        &frame) == FRAME_OK &&
+	    frame.type == MSG_NOTICE_RESPONSE) {
+		at += frame_bytes(&frame);
+	}
+	return at < out->length && buf_bytes(out)[at] == MSG_ERROR_RESPONSE;
+}
+
 bool
 console_is_skipping(const struct client *client)
 {
@@ -173,7 +189,7 @@ console_end_execute(struct client *client, struct buf *out)
 	}
 	console->is_executing = false;
 	put_formats(console, out);
-	console->is_skipping = first_message(out, MSG_ERROR_RESPONSE) > 0;
+	console->is_skipping = has_error(out);
 	/* Columns are told by Describe. */
 	buf_consume(out, first_message(out, MSG_ROW_DESCRIPTION));
 	return true;

@@ -325,8 +325,6 @@ accept_client(struct client *client)
 
 	client->user = mem_strdup(login->startup.user);
 	client->database = mem_strdup(login->startup.database);
-	client->is_admin = client->has_unix_owner ||
-	    config_is_admin(login->config, client->user);
 	if (login->startup.negotiate) {
 		startup_put_negotiation(&login->startup, &out);
 	}

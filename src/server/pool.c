@@ -42,6 +42,8 @@ pool_options_read(const struct config *config,
 	    settings->server_unreachable_timeout_us;
 	options->failover_wait_us = settings->failover_wait_us;
 	options->round_robin = settings->server_round_robin;
+	options->fast_close = settings->server_fast_close &&
+	    options->mode == POOL_MODE_SESSION;
 	options->split =
 	    settings->read_write_split && options->mode != POOL_MODE_SESSION;
 	options->socket = socket_options_of(settings);

@@ -54,7 +54,56 @@ pools_reconnect(struct pools *pools, const char *database)
 	each_pool(pools, database, replace_servers);
 }
 
+/* Between two transactions of its client. */
+static bool
+is_at_rest(const struct server *server)
+{
+	return server->applying == NULL && server->status == 'I' &&
+	    answers_is_settled(&server->answers) &&
+	    server->partial.length == 0 && server->skip_bytes == 0;
+}
+
+static void
+close_marked(struct pool_slot *slot)
+{
+	struct error err;
+
+	error_set(
+	    &err, SQLSTATE_ADMIN_SHUTDOWN, "database configuration changed");
+	list_foreach_safe (&slot->by_state[SERVER_ACTIVE], link) {
+		struct server *server = list_entry(link, struct server, link);
+
+		if ((server->retire || slot->is_old) && is_at_rest(server)) {
+			server_close(server, CLOSE_SERVER_CHANGED, &err);
+		}
+	}
+}
+
+void
+pool_close_marked(struct pool *pool)
+{
+	if (!pool->options.fast_close) {
+		return;
+	}
+	list_foreach_safe (&pool->slots, link) {
+		close_marked(list_entry(link, struct pool_slot, link));
+	}
+	list_foreach_safe (&pool->old_slots, old_link) {
+		close_marked(list_entry(old_link, struct pool_slot, link));
+	}
+}
+
 /* ---- pause --------------------------------------------------------------- */
+
+/* The others are closed as they come free, see pool_is_paused(). */
+static void
+close_idle(struct pool *pool)
+{
+	list_foreach (&pool->slots, link) {
+		slot_close_all(list_entry(link, struct pool_slot, link),
+		    SERVER_IDLE, CLOSE_SERVER_OBSOLETE);
+	}
+}
 
 static void
 note_gate(struct pool *pool)
@@ -71,7 +120,7 @@ pools_pause(struct pools *pools, const char *database)
 		gates_set_paused(&pools->gates, database, true);
 		each_pool(pools, database, note_gate);
 	}
-	each_pool(pools, database, replace_servers);
+	each_pool(pools, database, close_idle);
 }
 
 void
@@ -105,9 +154,15 @@ pools_count_paused(const struct pools *pools)
 }
 
 bool
+pool_is_paused(const struct pool *pool)
+{
+	return pool->is_paused || pool->set->paused;
+}
+
+bool
 pool_is_halted(const struct pool *pool)
 {
-	return pool->is_paused || pool->set->paused || pool->set->suspended;
+	return pool_is_paused(pool) || pool->set->suspended;
 }
 
 /* ---- kill, disable ------------------------------------------------------- */

@@ -56,6 +56,7 @@ struct pool_options {
 	int64_t server_unreachable_timeout_us;
 	int64_t failover_wait_us;
 	bool round_robin;
+	bool fast_close;
 	bool split; /* reads may go to replicas */
 	struct socket_options socket;
 };
@@ -148,8 +149,14 @@ void pool_options_read(const struct config *config,
 /* Grants what can be granted and opens what is missing. */
 void pool_serve(struct pool *pool);
 
-/* Whether POOL hands out no servers now, because an operator says so. */
+/* Whether POOL hands out no servers now, because an operator says so; and
+ * whether it also closes them as they come free. */
 bool pool_is_halted(const struct pool *pool);
+bool pool_is_paused(const struct pool *pool);
+
+/* server_fast_close: in session mode, closes what is to be replaced and in the
+ * middle of nothing, its clients with it. */
+void pool_close_marked(struct pool *pool);
 
 /* Timeouts of waiters and servers, every tick. */
 void pool_tick(struct pool *pool, int64_t now_us);

@@ -234,6 +234,7 @@ pool_tick(struct pool *pool, int64_t now_us)
 		check_login(
 		    list_entry(old_link, struct pool_slot, link), now_us);
 	}
+	pool_close_marked(pool);
 	if (pool->conf != NULL && !pool_is_halted(pool)) {
 		check_all_blocked(pool, now_us);
 	}

@@ -389,7 +389,7 @@ become_idle(struct server *server)
 		return;
 	}
 	params_fini(&server->before);
-	if (server->retire || slot->is_old) {
+	if (server->retire || slot->is_old || pool_is_paused(slot->pool)) {
 		server_close(server, CLOSE_SERVER_OBSOLETE, NULL);
 		return;
 	}
