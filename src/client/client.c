@@ -18,6 +18,7 @@
 #include "net/stream.h"
 #include "proto/frame.h"
 #include "proto/msg.h"
+#include "server/pool_int.h"
 #include "server/profile.h"
 #include "server/server_int.h"
 #include "server/statement.h"
@@ -425,6 +426,7 @@ release_parts(struct client *client)
 
 	timeouts_end(client);
 	pool_forget(&client->waiter);
+	limits_unseat(&client->set->pools->limits, &client->seat);
 	loop_unready(client->set->loop, &client->ready);
 	stream_close(&client->stream);
 	login_free(&client->login);

@@ -15,6 +15,7 @@
 #include "net/address.h"
 #include "net/loop.h"
 #include "route/router.h"
+#include "server/limits.h"
 #include "server/pool.h"
 #include "sql/catalogue.h"
 #include "stats/traffic.h"
@@ -152,6 +153,7 @@ struct client {
 	struct server *server; /* borrowed; set in ACTIVE, and in WELCOME
 	                          while it applies; points back */
 	struct waiter waiter;
+	struct seat seat; /* from login on, but for the console */
 	struct timeouts timeouts;
 	struct kept held;       /* arrived, not yet passed on */
 	size_t held_scanned;    /* of .held, whole frames without an end */

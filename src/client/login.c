@@ -83,6 +83,18 @@ check_limit(const struct client *client, struct error *err)
 	return -1;
 }
 
+/* Counts it, now that it is known to be who it says, if its database and its
+ * user may have one more. */
+static int
+take_seat(struct client *client, struct error *err)
+{
+	const struct login *login = client->login;
+
+	return limits_seat(&client->set->pools->limits, &client->seat,
+	    login->config, login->database, client->database, client->user,
+	    err);
+}
+
 static int
 find_database(struct client *client, struct error *err)
 {
@@ -322,9 +334,14 @@ accept_client(struct client *client)
 	struct login *login = client->login;
 	struct login_facts facts = gather_facts(client);
 	struct buf out = {0};
+	struct error err;
 
 	client->user = mem_strdup(login->startup.user);
 	client->database = mem_strdup(login->startup.database);
+	if (login->database != NULL && take_seat(client, &err) != 0) {
+		refuse(client, &err);
+		return;
+	}
 	if (login->startup.negotiate) {
 		startup_put_negotiation(&login->startup, &out);
 	}

@@ -254,6 +254,58 @@ config_pool_size(const struct config *config, const struct database_conf *entry,
 	    config, entry, user, pool_size, config->settings.default_pool_size);
 }
 
+int
+config_reserve_pool_size(const struct config *config,
+    const struct database_conf *entry, const char *user)
+{
+	return (int)IN_FORCE(config, entry, user, reserve_pool_size,
+	    config->settings.reserve_pool_size);
+}
+
+int
+config_min_pool_size(
+    const struct config *config, const struct database_conf *entry)
+{
+	return (int)in_force(NO_OVERRIDE, entry->overrides.min_pool_size,
+	    config->settings.min_pool_size);
+}
+
+int
+config_max_db_connections(
+    const struct config *config, const struct database_conf *entry)
+{
+	return (int)in_force(NO_OVERRIDE, entry->overrides.max_db_connections,
+	    config->settings.max_db_connections);
+}
+
+int
+config_max_db_client_connections(
+    const struct config *config, const struct database_conf *entry)
+{
+	return (int)in_force(NO_OVERRIDE,
+	    entry->overrides.max_db_client_connections,
+	    config->settings.max_db_client_connections);
+}
+
+int
+config_max_user_connections(const struct config *config, const char *user)
+{
+	return (int)in_force(
+	    user_value(
+	        config, user, offsetof(struct overrides, max_user_connections)),
+	    NO_OVERRIDE, config->settings.max_user_connections);
+}
+
+int
+config_max_user_client_connections(
+    const struct config *config, const char *user)
+{
+	return (int)in_force(
+	    user_value(config, user,
+	        offsetof(struct overrides, max_user_client_connections)),
+	    NO_OVERRIDE, config->settings.max_user_client_connections);
+}
+
 enum pool_mode
 config_pool_mode(const struct config *config, const struct database_conf *entry,
     const char *user)

@@ -125,12 +125,25 @@ int config_pool_size(const struct config *config,
     const struct database_conf *entry, const char *user);
 enum pool_mode config_pool_mode(const struct config *config,
     const struct database_conf *entry, const char *user);
+int config_reserve_pool_size(const struct config *config,
+    const struct database_conf *entry, const char *user);
 int64_t config_server_lifetime_us(
     const struct config *config, const struct database_conf *entry);
 int64_t config_query_wait_timeout_us(const struct config *config,
     const struct database_conf *entry, const char *user);
 
+/* The entry's value, else the global one. Of the last two, 0 is no limit. */
+int config_min_pool_size(
+    const struct config *config, const struct database_conf *entry);
+int config_max_db_connections(
+    const struct config *config, const struct database_conf *entry);
+int config_max_db_client_connections(
+    const struct config *config, const struct database_conf *entry);
+
 /* The user's own value, else the global one. 0 is no limit. */
+int config_max_user_connections(const struct config *config, const char *user);
+int config_max_user_client_connections(
+    const struct config *config, const char *user);
 int64_t config_query_timeout_us(const struct config *config, const char *user);
 int64_t config_idle_transaction_timeout_us(
     const struct config *config, const char *user);

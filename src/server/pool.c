@@ -360,6 +360,7 @@ pools_free(struct pools **pools)
 	}
 	cancel_end_all(&set->cancels);
 	gates_fini(&set->gates);
+	limits_fini(&set->limits);
 	profiles_free(&set->profiles);
 	statements_free(&set->statements);
 	config_unref(&set->config);

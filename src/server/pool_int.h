@@ -14,6 +14,7 @@
 #include "node/node.h"
 #include "proto/params.h"
 #include "server/gate.h"
+#include "server/limits.h"
 #include "server/pool.h"
 #include "server/server.h"
 #include "stats/traffic.h"
@@ -105,6 +106,7 @@ struct pools {
 	uint64_t last_server_id;
 	size_t active; /* servers held by clients */
 	struct gates gates;
+	struct limits limits;
 	bool paused;    /* all of them */
 	bool suspended; /* nothing is read or handed out */
 	bool closing;
