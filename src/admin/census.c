@@ -85,6 +85,25 @@ count_clients(
 	}
 }
 
+static void
+count_cancellers(struct census *census, const struct list *clients)
+{
+	list_foreach (clients, link) {
+		const struct client *client =
+		    list_entry(link, struct client, link);
+		struct pool_count *count = find(census, client->pool);
+
+		if (count == NULL) {
+			continue;
+		}
+		if (client->asker.is_sent) {
+			count->cancellers_sent++;
+		} else {
+			count->cancellers_waiting++;
+		}
+	}
+}
+
 /* ---- the census ---------------------------------------------------------- */
 
 static int
@@ -136,6 +155,7 @@ census_take(struct census *census, const struct instance *instance)
 	count_clients(census, &clients[CLIENT_ACTIVE], false);
 	count_clients(census, &clients[CLIENT_WAITING], true);
 	count_clients(census, &clients[CLIENT_WELCOME], true);
+	count_cancellers(census, &clients[CLIENT_CANCEL]);
 	drop_unused(census);
 	qsort(census->pools, census->count, sizeof(*census->pools), compare);
 }

@@ -18,6 +18,8 @@ struct pool_count {
 	const struct pool *pool;       /* borrowed; the key */
 	size_t clients_active;         /* with a server, or idle */
 	size_t clients_waiting;        /* for a server */
+	size_t cancellers_sent;        /* their requests are on their way */
+	size_t cancellers_waiting;     /* for another cancel to arrive first */
 	size_t servers[SERVER_CLOSED]; /* by state, over all nodes */
 	size_t server_count;           /* in all states */
 	size_t cancels;                /* under way for its servers */

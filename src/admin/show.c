@@ -14,6 +14,7 @@
 
 static const struct show *const shows[] = {
     &show_active_sockets,
+    &show_cancels,
     &show_clients,
     &show_config,
     &show_databases,

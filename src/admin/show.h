@@ -30,6 +30,7 @@ struct show {
 	.columns = (array), .column_count = sizeof(array) / sizeof((array)[0])
 
 extern const struct show show_active_sockets;
+extern const struct show show_cancels;
 extern const struct show show_clients;
 extern const struct show show_config;
 extern const struct show show_databases;

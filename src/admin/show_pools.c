@@ -57,9 +57,8 @@ put_pool(struct table *table, const struct pool_count *count, int64_t now_us)
 	table_put_text(table, pool->user);
 	table_put_count(table, count->clients_active);
 	table_put_count(table, count->clients_waiting);
-	/* Who asks for a cancel is gone as soon as it is taken. */
-	table_put_int(table, 0);
-	table_put_int(table, 0);
+	table_put_count(table, count->cancellers_sent);
+	table_put_count(table, count->cancellers_waiting);
 	put_servers(table, count);
 	show_put_wait(table, wait_us);
 	table_put_text(table, setting_word("pool_mode", pool->options.mode));

@@ -89,6 +89,16 @@ static const char *const client_states[] = {
     [CLIENT_CLOSED] = NULL,
 };
 
+static const char *
+state_of_client(const struct client *client)
+{
+	if (client->state == CLIENT_CANCEL) {
+		return client->asker.is_sent ? "active_cancel_req"
+		                             : "waiting_cancel_req";
+	}
+	return client_states[client->state];
+}
+
 struct socket_row
 socket_row_of_client(
     const struct instance *instance, const struct client *client)
@@ -100,7 +110,7 @@ socket_row_of_client(
 	    .type = "C",
 	    .user = client->user == NULL ? "(nouser)" : client->user,
 	    .database = client->database == NULL ? "(nodb)" : client->database,
-	    .state = client_states[client->state],
+	    .state = state_of_client(client),
 	    .peer = client->peer,
 	    .fd = stream_fd(client->stream),
 	    .connect_us = client->connect_us,

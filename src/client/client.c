@@ -26,7 +26,7 @@
 /* From row to bits. */
 static const unsigned transitions[] = {
     [CLIENT_STARTUP] = 1U << CLIENT_PASSWORD | 1U << CLIENT_WELCOME |
-        1U << CLIENT_CONSOLE | 1U << CLIENT_CLOSED,
+        1U << CLIENT_CONSOLE | 1U << CLIENT_CANCEL | 1U << CLIENT_CLOSED,
     [CLIENT_PASSWORD] =
         1U << CLIENT_WELCOME | 1U << CLIENT_CONSOLE | 1U << CLIENT_CLOSED,
     [CLIENT_WELCOME] = 1U << CLIENT_IDLE | 1U << CLIENT_CLOSED,
@@ -36,6 +36,7 @@ static const unsigned transitions[] = {
         1U << CLIENT_IDLE | 1U << CLIENT_ACTIVE | 1U << CLIENT_CLOSED,
     [CLIENT_ACTIVE] = 1U << CLIENT_IDLE | 1U << CLIENT_CLOSED,
     [CLIENT_CONSOLE] = 1U << CLIENT_CLOSED,
+    [CLIENT_CANCEL] = 1U << CLIENT_CLOSED,
     [CLIENT_CLOSED] = 0,
 };
 
@@ -43,7 +44,7 @@ const char *
 client_state_name(enum client_state state)
 {
 	static const char *const names[] = {"startup", "password", "welcome",
-	    "idle", "waiting", "active", "console", "closed"};
+	    "idle", "waiting", "active", "console", "cancel", "closed"};
 
 	return names[state];
 }
@@ -103,6 +104,7 @@ wants_read(const struct client *client)
 		    stream_pending(client->stream) == 0;
 	case CLIENT_WELCOME:
 	case CLIENT_WAITING:
+	case CLIENT_CANCEL:
 		/* To notice that it leaves, and what it pipelines. */
 		return client->held.length < HELD_MAX;
 	case CLIENT_ACTIVE:
@@ -155,6 +157,8 @@ take(struct client *client, uint8_t *bytes, size_t size)
 	case CLIENT_IDLE:
 	case CLIENT_ACTIVE:
 		return request_take(client, bytes, size);
+	case CLIENT_CANCEL:
+		return size; /* nothing more concerns us */
 	case CLIENT_WELCOME:
 	case CLIENT_WAITING:
 	case CLIENT_CLOSED:
@@ -444,10 +448,8 @@ release_parts(struct client *client)
 	replay_fini(client);
 	free(client->scan);
 	client->scan = NULL;
-	if (client->hh.tbl != NULL) {
-		HASH_DEL(client->set->by_key, client);
-	}
-	mem_wipe(client->key, sizeof(client->key));
+	key_forget(client);
+	canceller_end(client);
 	free(client->user);
 	free(client->database);
 	client->user = NULL;

@@ -4,7 +4,9 @@
 #ifndef CLIENT_CLIENT_INT_H
 #define CLIENT_CLIENT_INT_H
 
+#include "client/canceller.h"
 #include "client/client.h"
+#include "client/keys.h"
 #include "client/names.h"
 #include "client/session.h"
 #include "client/timeouts.h"
@@ -31,7 +33,7 @@ struct stream;
  *   STARTUP --> PASSWORD --> WELCOME --> IDLE <--> WAITING
  *      |           |                      ^ |         |
  *      |           +----------------------+ +-> ACTIVE <
- *      +--> CONSOLE                              |
+ *      +--> CONSOLE, CANCEL                      |
  *   any -> CLOSED                  IDLE <--------+
  *
  *   STARTUP   its first packets are read
@@ -41,6 +43,7 @@ struct stream;
  *   WAITING   .held has a batch and its route is decided: in a pool's queue
  *   ACTIVE    .server is its own until it is released
  *   CONSOLE   talks to the console
+ *   CANCEL    has asked to cancel what another does, see canceller.h
  */
 enum client_state {
 	CLIENT_STARTUP,
@@ -50,6 +53,7 @@ enum client_state {
 	CLIENT_WAITING,
 	CLIENT_ACTIVE,
 	CLIENT_CONSOLE,
+	CLIENT_CANCEL,
 	CLIENT_CLOSED
 };
 
@@ -174,6 +178,8 @@ struct client {
 	struct router_state route;
 	uint32_t pass_left;   /* of a message to the server, still to come */
 	uint32_t answer_left; /* of a message to the client, still to come */
+	bool skips_to_sync;   /* in IDLE: its batch is answered already */
+	bool is_cancelled;    /* its batch, which waits for settings */
 	bool drops_rest;      /* the pass_left bytes go to nobody */
 	bool swallows_rest;   /* the answer_left bytes go to nobody */
 	bool has_batch;       /* .batch is valid, for WAITING and apply */
@@ -204,10 +210,12 @@ struct client {
 	char *database;      /* owned */
 	struct address peer;
 	uint64_t id;
-	uint8_t key[8];          /* its own cancel key */
-	UT_hash_handle hh;       /* in set->by_key, once welcomed */
-	int64_t connect_us;      /* loop time */
-	int64_t request_us;      /* of the batch under way */
+	uint8_t key[KEY_LONG_BYTES]; /* its own cancel key */
+	uint8_t key_bytes;           /* of that; 0: it has none */
+	struct cancel_asker asker;   /* in CANCEL */
+	UT_hash_handle hh;           /* in set->by_key, once welcomed */
+	int64_t connect_us;          /* loop time */
+	int64_t request_us;          /* of the batch under way */
 	struct traffic *traffic; /* borrowed; of .pool, or the console's; NULL
 	                            before it is known whose */
 	int64_t query_us;       /* when what is unanswered was asked; 0: none */
@@ -220,7 +228,8 @@ struct client {
 struct clients {
 	struct list by_state[CLIENT_CLOSED];
 	size_t count;          /* in all of them */
-	struct client *by_key; /* of the welcomed */
+	struct client *by_key; /* of the welcomed, by the head of their keys */
+	struct cancel_counts cancel_counts;
 	struct loop *loop;
 	struct logger *logger;
 	struct pools *pools;
@@ -324,8 +333,15 @@ void link_pin(struct client *client, const char *reason);
 /* Leaves the server for good; for client_close(). */
 void link_cut(struct client *client);
 
-/* For a cancel request: cancels what CLIENT does now. */
-void link_cancel(struct client *client);
+enum link_cancel {
+	LINK_CANCEL_SENT,     /* to its server: the asker is told when there */
+	LINK_CANCEL_ANSWERED, /* nothing had run yet, nor will */
+	LINK_CANCEL_NEEDLESS, /* it does nothing that could be cancelled */
+	LINK_CANCEL_CROWDED   /* too many have asked */
+};
+
+/* For a cancel request of ASKER: cancels what CLIENT does now. */
+enum link_cancel link_cancel(struct client *client, struct cancel_asker *asker);
 
 /* For the waiter that is in every client. */
 void link_on_granted(struct waiter *waiter, struct server *server);

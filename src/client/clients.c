@@ -151,7 +151,8 @@ clients_count(const struct clients *clients)
 size_t
 clients_count_pooled(const struct clients *clients)
 {
-	return clients->count - clients->by_state[CLIENT_CONSOLE].count;
+	return clients->count - clients->by_state[CLIENT_CONSOLE].count -
+	    clients->by_state[CLIENT_CANCEL].count;
 }
 
 /* ---- what operators do --------------------------------------------------- */

@@ -10,6 +10,7 @@
 #include "client/client_int.h"
 #include "client/meter.h"
 #include "client/prepare.h"
+#include "client/request.h"
 #include "conf/settings.h"
 #include "core/buf.h"
 #include "core/error.h"
@@ -154,6 +155,21 @@ link_on_refused(
 	client_close(client, reason, err);
 }
 
+/* Nothing has run yet: that a cancel was asked for is the answer. */
+static void
+refuse_cancelled(struct client *client)
+{
+	struct error err;
+
+	client->is_cancelled = false;
+	error_set(&err, SQLSTATE_QUERY_CANCELED,
+	    "canceling statement due to user request");
+	if (refuse_held(client, &err)) {
+		run_later(client);
+		client_update_interest(client);
+	}
+}
+
 /* The server went before it got anything of the batch: nothing has happened,
  * another will do. */
 static void
@@ -162,35 +178,33 @@ route_again(struct client *client)
 	client->has_batch = false;
 	client->on_replica = false;
 	client_set_state(client, CLIENT_IDLE);
-	run_later(client);
+	if (client->is_cancelled) {
+		refuse_cancelled(client);
+	} else {
+		run_later(client);
+	}
 }
 
 /*
  * The settings of the client are no longer possible: its role may have been
  * dropped. That is the answer to its request, and the session lives, so that it
- * can change them. What cannot be seen whole cannot be skipped, though, nor can
- * a transaction fail that has not begun yet.
+ * can change them. A transaction that has not begun yet cannot fail over them
+ * again and again, though.
  */
 static void
 refuse_request(struct client *client, const struct error *err)
 {
-	struct buf out = {0};
-
-	if (client->batch.bytes == 0 || client->begin.length > 0) {
+	if (client->begin.length > 0) {
 		client_close(client, CLOSE_CLIENT_SETTINGS, err);
 		return;
 	}
 	log_info(&client->log, "settings refused by the server: %s", err->text);
 	client->session.was_refused = true;
-	kept_consume(client_blocks(client), &client->held, client->batch.bytes);
-	client->held_scanned = 0;
+	client->is_cancelled = false;
 	route_again(client);
-	msg_error_from(&out, "ERROR", err);
-	msg_ready_for_query(&out, 'I');
-	if (client_write(client, buf_bytes(&out), out.length)) {
+	if (refuse_held(client, err)) {
 		client_update_interest(client);
 	}
-	buf_fini(&out);
 }
 
 /* A server is gone, over the settings: because they were refused, or for
@@ -247,6 +261,10 @@ on_applied(void *holder, const struct error *err, bool is_refusal)
 	}
 	session_on_linked(client);
 	pin_at_once(client);
+	if (client->is_cancelled) {
+		refuse_cancelled(client);
+		return;
+	}
 	run_later(client);
 	client_update_interest(client);
 }
@@ -482,18 +500,42 @@ on_note(void *holder, void *part, enum note_event event)
 
 /* ---- cancel -------------------------------------------------------------- */
 
-void
-link_cancel(struct client *client)
+/* In a queue, or on a server that still gets its settings. */
+static enum link_cancel
+cancel_unserved(struct client *client)
 {
+	if (client->state == CLIENT_WAITING) {
+		meter_waited(client, client->waiter.since_us);
+		pool_forget(&client->waiter);
+		client_set_state(client, CLIENT_IDLE);
+		refuse_cancelled(client);
+		return LINK_CANCEL_ANSWERED;
+	}
+	if (!client->has_batch || client->batch.bytes == 0) {
+		return LINK_CANCEL_NEEDLESS;
+	}
+	client->is_cancelled = true;
+	return LINK_CANCEL_ANSWERED;
+}
+
+enum link_cancel
+link_cancel(struct client *client, struct cancel_asker *asker)
+{
+	struct server *server = client->server;
+
 	if (client->state == CLIENT_CONSOLE && client->awaits_answer) {
 		const struct console_ops *console = &client->set->console;
 
 		console->on_cancel(console->context, client);
-		return;
+		return LINK_CANCEL_ANSWERED;
 	}
-	if (client->state == CLIENT_ACTIVE && client->server != NULL &&
-	    client->server->applying == NULL &&
-	    client->server->answers.count > 0) {
-		(void)cancel_send(client->server);
+	if (client->state == CLIENT_WAITING ||
+	    (client->state == CLIENT_ACTIVE && server->applying != NULL)) {
+		return cancel_unserved(client);
 	}
+	if (client->state != CLIENT_ACTIVE || server->answers.count == 0) {
+		return LINK_CANCEL_NEEDLESS;
+	}
+	return cancel_ask(server, asker) ? LINK_CANCEL_SENT
+	                                 : LINK_CANCEL_CROWDED;
 }

@@ -7,7 +7,6 @@
  *
  * Source: PostgreSQL docs, "Message Flow", "Start-up".
  */
-#include <openssl/rand.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -188,23 +187,6 @@ make_profile(struct client *client)
 
 /* ---- the welcome --------------------------------------------------------- */
 
-/* Draws a cancel key nobody else has. */
-static void
-draw_key(struct client *client)
-{
-	struct client *other = NULL;
-
-	do {
-		if (RAND_bytes(client->key, sizeof(client->key)) != 1) {
-			abort();
-		}
-		client->key[0] &= 0x7f; /* drivers read a signed number */
-		HASH_FIND(hh, client->set->by_key, client->key,
-		    sizeof(client->key), other);
-	} while (other != NULL || frame_u32(client->key) == 0);
-	HASH_ADD(hh, client->set->by_key, key, sizeof(client->key), client);
-}
-
 static void
 put_welcome(struct client *client, const struct params *params)
 {
@@ -214,8 +196,9 @@ put_welcome(struct client *client, const struct params *params)
 		msg_parameter_status(
 		    &out, params->items[i].name, params->items[i].value);
 	}
-	draw_key(client);
-	msg_backend_key_data(&out, frame_u32(client->key), client->key + 4, 4);
+	key_draw(client);
+	msg_backend_key_data(&out, frame_u32(client->key),
+	    client->key + KEY_ID_BYTES, client->key_bytes - KEY_ID_BYTES);
 	msg_ready_for_query(&out, 'I');
 	send_buf(client, &out);
 }
@@ -336,6 +319,9 @@ accept_client(struct client *client)
 	struct buf out = {0};
 	struct error err;
 
+	client->key_bytes = login->startup.minor >= LONG_KEYS_MINOR
+	    ? KEY_LONG_BYTES
+	    : KEY_HEAD_BYTES;
 	client->user = mem_strdup(login->startup.user);
 	client->database = mem_strdup(login->startup.database);
 	if (login->database != NULL && take_seat(client, &err) != 0) {
@@ -359,25 +345,6 @@ accept_client(struct client *client)
 }
 
 /* ---- packets ------------------------------------------------------------- */
-
-static void
-take_cancel(struct client *client)
-{
-	const struct startup *startup = &client->login->startup;
-	struct client *target = NULL;
-	uint8_t key[8];
-	uint32_t id = htobe32(startup->cancel_process_id);
-
-	if (startup->cancel_key_bytes == 4) {
-		memcpy(key, &id, 4);
-		memcpy(key + 4, startup->cancel_key, 4);
-		HASH_FIND(hh, client->set->by_key, key, sizeof(key), target);
-	}
-	if (target != NULL) {
-		link_cancel(target);
-	}
-	client_close(client, CLOSE_CLIENT_CANCEL_DONE, NULL);
-}
 
 /* The console: over its Unix socket the daemon's own user needs no password;
  * otherwise whoever is listed, by the same means as everybody. */
@@ -486,7 +453,7 @@ take_packet(struct client *client, const uint8_t *body, size_t size)
 		refuse_encryption(client, &client->login->refused_gss);
 		return;
 	case STARTUP_CANCEL_REQUEST:
-		take_cancel(client);
+		canceller_begin(client, &client->login->startup);
 		return;
 	case STARTUP_MESSAGE:
 		take_startup(client);

@@ -125,7 +125,7 @@ answer_lone_sync(struct client *client)
 {
 	struct buf out = {0};
 
-	msg_ready_for_query(&out, client->begin.length > 0 ? 'T' : 'I');
+	msg_ready_for_query(&out, refuse_status(client));
 	(void)client_write(client, buf_bytes(&out), out.length);
 	buf_fini(&out);
 }
@@ -237,6 +237,9 @@ take_idle(struct client *client, const uint8_t *at, size_t size)
 
 	if (client->pass_left > 0) {
 		return drop_bytes(client, size, client->pass_left);
+	}
+	if (client->skips_to_sync) {
+		return drop_bytes(client, size, refuse_skip(client, at, size));
 	}
 	client->held_scanned = 0;
 	switch (batch_find(client, at, size, &scanned, &client->batch)) {

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct client;
+struct error;
 struct frame;
 struct out;
 
@@ -25,6 +26,22 @@ void begin_hold(struct client *client, const uint8_t *at, size_t size);
 /* Sends the BEGIN held back to the server the client has got, in front of what
  * is written next; its answers go to nobody. */
 void begin_send(struct client *client);
+
+/* ---- refuse.c ------------------------------------------------------------ */
+
+/*
+ * The request that .held begins with, of which no server has got anything, is
+ * answered with ERR instead; a transaction whose BEGIN is held back has failed.
+ * Where .batch is cut, the client is in IDLE. May close CLIENT: then false.
+ */
+bool refuse_held(struct client *client, const struct error *err);
+
+/* While .skips_to_sync: how many bytes, from AT on, are to be dropped; 0: more
+ * must arrive. May close CLIENT. */
+size_t refuse_skip(struct client *client, const uint8_t *at, size_t size);
+
+/* The transaction status of a client without a server. */
+char refuse_status(const struct client *client);
 
 /* ---- pass.c -------------------------------------------------------------- */
 

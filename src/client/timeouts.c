@@ -17,6 +17,7 @@
  *               a message stands still     span TRANSACTION, IDLE_TRANSACTION
  *                 in its midst
  *   CONSOLE                                nothing
+ *   CANCEL                                 phase CANCEL
  */
 #include "client/timeouts.h"
 
@@ -94,6 +95,8 @@ phase_of(const struct client *client)
 		return PHASE_WAIT;
 	case CLIENT_ACTIVE:
 		return is_served(client) ? active_phase(client) : PHASE_NONE;
+	case CLIENT_CANCEL:
+		return PHASE_CANCEL;
 	case CLIENT_STARTUP:
 	case CLIENT_PASSWORD:
 	case CLIENT_CONSOLE:
@@ -116,6 +119,7 @@ phase_mark_of(const struct client *client, enum phase phase)
 	case PHASE_WAIT:
 		return (uint32_t)client->waiter.arrival;
 	case PHASE_NONE:
+	case PHASE_CANCEL:
 		return 0;
 	}
 	assert(!"unreachable");
@@ -204,6 +208,7 @@ timeouts_configure(struct client *client)
 
 	timeouts->span_us[SPAN_LOGIN] = settings->client_login_timeout_us;
 	timeouts->wait_notify_us = settings->query_wait_notify_us;
+	timeouts->phase_us[PHASE_CANCEL] = settings->cancel_wait_timeout_us;
 	if (client->user != NULL) {
 		timeouts->phase_us[PHASE_IDLE] =
 		    config_client_idle_timeout_us(config, client->user);
@@ -325,6 +330,10 @@ on_phase_end(struct deadline *deadline)
 		} else {
 			refuse_waiting(client);
 		}
+		return;
+	case PHASE_CANCEL:
+		client->set->cancel_counts.timed_out++;
+		client_close(client, CLOSE_CLIENT_CANCEL_TIMEOUT, NULL);
 		return;
 	case PHASE_NONE:
 		return;

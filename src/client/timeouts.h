@@ -20,9 +20,10 @@ enum phase {
 	PHASE_IDLE_TRANSACTION, /* holds a transaction or a server, and nothing
 	                           moves: idle_transaction_timeout */
 	PHASE_QUERY, /* the server is at work for it: query_timeout */
-	PHASE_WAIT   /* for a server: query_wait_notify, query_wait_timeout */
+	PHASE_WAIT,  /* for a server: query_wait_notify, query_wait_timeout */
+	PHASE_CANCEL /* of another's statement: cancel_wait_timeout */
 };
-#define PHASES 5
+#define PHASES 6
 
 enum span {
 	SPAN_NONE,

@@ -250,8 +250,11 @@ startup_put_negotiation(const struct startup *startup, struct buf *out)
 	for (size_t i = 0; i < options->count; i++) {
 		names[i] = options->items[i].name;
 	}
-	msg_negotiate_protocol_version(
-	    out, PROTOCOL_NEWEST_MINOR, names, options->count);
+	/* Never more than was asked for: libpq takes that for nonsense. */
+	msg_negotiate_protocol_version(out,
+	    startup->minor < PROTOCOL_NEWEST_MINOR ? startup->minor
+	                                           : PROTOCOL_NEWEST_MINOR,
+	    names, options->count);
 }
 
 void

@@ -29,8 +29,10 @@ struct error;
 #define STARTUP_MAX_PARAMS ((size_t)256)
 /* Longest secret of a CancelRequest, protocol 3.2 and later. */
 #define CANCEL_KEY_MAX_BYTES ((size_t)256)
-/* The newest 3.x we speak: 0, keys of 4 bytes. 3.1 is reserved for ever. */
-#define PROTOCOL_NEWEST_MINOR ((uint16_t)0)
+/* The newest 3.x we speak. 3.1 is reserved for ever, and the same as 3.0. */
+#define PROTOCOL_NEWEST_MINOR ((uint16_t)2)
+/* From here on secrets of cancel keys may be longer than 4 bytes. */
+#define LONG_KEYS_MINOR ((uint16_t)2)
 
 enum startup_kind {
 	STARTUP_SSL_REQUEST,

@@ -6,189 +6,213 @@
  */
 #include "server/cancel.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
+#include "conf/config.h"
 #include "core/buf.h"
 #include "core/mem.h"
-#include "net/connector.h"
-#include "net/stream.h"
 #include "node/node.h"
 #include "proto/msg.h"
+#include "server/courier.h"
 #include "server/pool_int.h"
 #include "server/server_int.h"
 
-/* A server that does not close such a connection in this time has lost it. */
-#define CANCEL_TIMEOUT_US ((int64_t)10 * 1000000)
-
 struct cancel {
-	struct list_link all;  /* in set->cancels */
-	struct pools *set;     /* borrowed; outlives it */
-	struct list_link link; /* in server->cancels; not linked without */
-	struct server *server; /* borrowed; NULL once that has closed */
-	struct loop *loop;     /* borrowed */
-	struct stream *stream; /* owned; NULL until connected */
-	struct connector connector;
-	struct timer deadline;
-	struct buf request; /* wiped */
-	struct grave grave;
-	struct log_source log; /* the pool set's; the server may be gone */
+	struct list_link all;    /* in set->cancels */
+	struct pools *set;       /* borrowed; outlives it */
+	struct list_link link;   /* in server->cancels; not linked without */
+	struct server *server;   /* borrowed; NULL once that has closed */
+	struct courier *courier; /* owned */
+	struct list askers;      /* of struct cancel_asker, borrowed */
 };
 
+/* ---- who has asked ------------------------------------------------------- */
+
 static void
-reap_cancel(struct grave *grave)
+add_asker(struct list *list, struct cancel_asker *asker, bool is_sent)
 {
-	free(list_entry(grave, struct cancel, grave));
+	assert(asker->list == NULL);
+	asker->list = list;
+	asker->is_sent = is_sent;
+	list_append(list, &asker->link);
+}
+
+void
+cancel_forget(struct cancel_asker *asker)
+{
+	if (asker->list != NULL) {
+		list_remove(asker->list, &asker->link);
+		asker->list = NULL;
+	}
 }
 
 static void
-finish(struct cancel *cancel)
+tell_all(struct list *askers)
 {
-	struct server *server = cancel->server;
+	struct cancel_asker *asker;
 
-	list_remove(&cancel->set->cancels, &cancel->all);
-	timer_stop(&cancel->deadline);
-	connector_cancel(&cancel->connector);
-	stream_close(&cancel->stream);
-	if (cancel->request.length > 0) {
-		mem_wipe(buf_bytes(&cancel->request), cancel->request.length);
+	while (
+	    (asker = list_first(askers, struct cancel_asker, link)) != NULL) {
+		cancel_forget(asker);
+		asker->on_done(asker);
 	}
-	buf_fini(&cancel->request);
-	loop_bury(cancel->loop, &cancel->grave);
-	if (server == NULL) {
+}
+
+/* ---- one cancel ---------------------------------------------------------- */
+
+static void
+forget(struct cancel *cancel)
+{
+	list_remove(&cancel->set->cancels, &cancel->all);
+	if (cancel->server != NULL) {
+		list_remove(&cancel->server->cancels, &cancel->link);
+	}
+}
+
+static struct cancel *start(struct server *server);
+
+/* Those who asked while another cancel was under way: if the server is still at
+ * work for the same client, which is the only one that could be. */
+static void
+serve_askers(struct server *server)
+{
+	struct cancel *next = NULL;
+	struct cancel_asker *asker;
+
+	if (server->askers.count == 0) {
 		return;
 	}
-	list_remove(&server->cancels, &cancel->link);
-	cancel->server = NULL;
+	if (server->state != SERVER_ACTIVE || server->answers.count == 0) {
+		tell_all(&server->askers);
+		return;
+	}
+	next = start(server);
+	while ((asker = list_first(
+	            &server->askers, struct cancel_asker, link)) != NULL) {
+		cancel_forget(asker);
+		add_asker(&next->askers, asker, true);
+	}
+}
+
+/* The server has done what it was asked to do, or it never will. */
+static void
+on_done(void *context)
+{
+	struct cancel *cancel = context;
+	struct server *server = cancel->server;
+
+	forget(cancel);
+	if (server != NULL) {
+		serve_askers(server);
+	}
+	tell_all(&cancel->askers);
+	free(cancel);
+	if (server == NULL || server->cancels.count > 0) {
+		return;
+	}
 	if (server->state == SERVER_DRAINING) {
 		server_drain_on(server);
-	} else if (server->holder != NULL && server->cancels.count == 0) {
+	} else if (server->holder != NULL) {
 		server->ops->on_drained(server->holder); /* it has waited */
 	}
 }
 
-/* The server answers nothing and closes when the signal has been sent. */
-static void
-on_readable(void *owner)
+static struct cancel *
+start(struct server *server)
 {
-	struct cancel *cancel = owner;
-	char byte;
-	size_t got;
+	struct pools *set = server->slot->pool->set;
+	const struct node *node = server->slot->node;
+	struct cancel *cancel = mem_zalloc(sizeof(*cancel));
+	char host[ADDRESS_TEXT_BYTES];
+	struct buf request = {0};
+	struct courier_way way = {
+	    .loop = set->loop,
+	    .logger = set->logger,
+	    .resolver = set->resolver,
+	    .host = address_is_unix(&server->address)
+	        ? node->host
+	        : address_host(&server->address, host, sizeof(host)),
+	    .port = (uint16_t)node->port,
+	    .timeout_us = config_settings(set->config)->cancel_wait_timeout_us,
+	    .options = &server->slot->pool->options.socket,
+	    .dialer = set->dialer,
+	    .node = node,
+	};
 
-	if (stream_read(cancel->stream, &byte, 1, &got) != IO_AGAIN) {
-		finish(cancel);
-	}
+	cancel->set = set;
+	cancel->server = server;
+	list_append(&set->cancels, &cancel->all);
+	list_append(&server->cancels, &cancel->link);
+	msg_cancel_request(&request, server->process_id, buf_bytes(server->key),
+	    server->key->length);
+	cancel->courier = courier_send(&way, &request, on_done, cancel);
+	return cancel;
 }
 
-static void
-on_drained(void *owner)
+/* ---- asking -------------------------------------------------------------- */
+
+static bool
+can_cancel(const struct server *server)
 {
-	(void)owner;
-}
-
-static const struct stream_owner stream_ops = {on_readable, on_drained};
-
-/* STREAM is up: the request leaves, and the server's end of it is waited for.
- */
-static void
-send_request(struct cancel *cancel, struct stream *stream)
-{
-	cancel->stream = stream;
-	stream_update_interest(stream, true);
-	(void)stream_write(
-	    stream, buf_bytes(&cancel->request), cancel->request.length);
-}
-
-static void
-on_connected(struct connector *connector, int fd, const struct error *err)
-{
-	struct cancel *cancel = list_entry(connector, struct cancel, connector);
-
-	if (fd < 0) {
-		log_warning(
-		    &cancel->log, "cancel request failed: %s", err->text);
-		finish(cancel);
-		return;
-	}
-	send_request(cancel, stream_new(cancel->loop, fd, &stream_ops, cancel));
-}
-
-static void
-connect_over(struct cancel *cancel, const struct pool_dialer *dialer,
-    const struct node *node)
-{
-	void *context = dialer->dial(dialer->context, node);
-	struct stream *stream = stream_new_over(
-	    cancel->loop, dialer->transport, context, &stream_ops, cancel);
-
-	dialer->opened(context, stream);
-	send_request(cancel, stream);
-}
-
-static void
-on_deadline(struct timer *timer)
-{
-	struct cancel *cancel = list_entry(timer, struct cancel, deadline);
-
-	log_warning(&cancel->log, "cancel request failed: no end in %d s",
-	    (int)(CANCEL_TIMEOUT_US / 1000000));
-	finish(cancel);
+	return server->key != NULL && server->stream != NULL;
 }
 
 bool
 cancel_send(struct server *server)
 {
-	struct pools *set = server->slot->pool->set;
-	const struct node *node = server->slot->node;
-	char host[ADDRESS_TEXT_BYTES];
-	struct cancel *cancel;
+	if (!can_cancel(server)) {
+		return false;
+	}
+	if (server->cancels.count == 0) {
+		(void)start(server);
+	}
+	return true;
+}
 
-	if (server->key == NULL || server->stream == NULL) {
+bool
+cancel_ask(struct server *server, struct cancel_asker *asker)
+{
+	if (!can_cancel(server) || server->askers.count >= CANCEL_ASKERS_MAX) {
 		return false;
 	}
 	if (server->cancels.count > 0) {
-		return true;
+		add_asker(&server->askers, asker, false);
+	} else {
+		add_asker(&start(server)->askers, asker, true);
 	}
-	cancel = mem_zalloc(sizeof(*cancel));
-	cancel->server = server;
-	cancel->set = set;
-	cancel->loop = set->loop;
-	list_append(&set->cancels, &cancel->all);
-	cancel->log = set->log;
-	cancel->grave.reap = reap_cancel;
-	msg_cancel_request(&cancel->request, server->process_id,
-	    buf_bytes(server->key), server->key->length);
-	list_append(&server->cancels, &cancel->link);
-	timer_start(
-	    &cancel->deadline, set->loop, CANCEL_TIMEOUT_US, 0, on_deadline);
-	if (set->dialer != NULL) {
-		connect_over(cancel, set->dialer, node);
-		return true;
-	}
-	connector_start(&cancel->connector, set->loop, set->resolver,
-	    address_is_unix(&server->address)
-	        ? node->host
-	        : address_host(&server->address, host, sizeof(host)),
-	    (uint16_t)node->port, CANCEL_TIMEOUT_US,
-	    &server->slot->pool->options.socket, on_connected);
 	return true;
 }
 
 void
-cancel_forget_server(struct list *cancels)
+cancel_forget_server(struct server *server)
 {
 	struct list_link *link;
 
-	while ((link = list_pop(cancels)) != NULL) {
-		list_entry(link, struct cancel, link)->server = NULL;
+	while ((link = list_pop(&server->cancels)) != NULL) {
+		struct cancel *cancel = list_entry(link, struct cancel, link);
+		struct cancel_asker *asker;
+
+		cancel->server = NULL;
+		while ((asker = list_first(&server->askers, struct cancel_asker,
+		            link)) != NULL) {
+			cancel_forget(asker);
+			add_asker(&cancel->askers, asker, true);
+		}
 	}
+	assert(server->askers.count == 0);
 }
 
 void
-cancel_end_all(struct list *all)
+cancel_end_all(struct pools *pools)
 {
 	struct cancel *cancel;
 
-	while ((cancel = list_first(all, struct cancel, all)) != NULL) {
-		finish(cancel);
+	while ((cancel = list_first(&pools->cancels, struct cancel, all)) !=
+	    NULL) {
+		forget(cancel);
+		courier_stop(&cancel->courier);
+		tell_all(&cancel->askers);
+		free(cancel);
 	}
 }

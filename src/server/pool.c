@@ -358,7 +358,7 @@ pools_free(struct pools **pools)
 		HASH_DEL(set->table, pool);
 		end_pool(pool);
 	}
-	cancel_end_all(&set->cancels);
+	cancel_end_all(set);
 	gates_fini(&set->gates);
 	limits_fini(&set->limits);
 	profiles_free(&set->profiles);

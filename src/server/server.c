@@ -226,7 +226,7 @@ release_parts(struct server *server)
 	kept_fini(blocks, &server->prelude);
 	params_fini(&server->params);
 	params_fini(&server->before);
-	cancel_forget_server(&server->cancels);
+	cancel_forget_server(server);
 	if (server->key != NULL) {
 		mem_wipe(buf_bytes(server->key), server->key->length);
 		buf_fini(server->key);
@@ -417,6 +417,7 @@ server_release(struct server *server)
 	if (server->cancels.count > 0) {
 		/* A late cancel must not hit the next client's query. */
 		server_set_state(server, SERVER_DRAINING);
+		server->request_us = loop_now_us(server->slot->pool->set->loop);
 		server_update_interest(server, true);
 		return;
 	}

@@ -57,7 +57,8 @@ struct server {
 	struct params params; /* as the server reported them */
 	struct params before; /* what was reported of some of them before its
 	                         holder's requests changed that */
-	struct list cancels;  /* of struct cancel, under way for it */
+	struct list cancels;  /* of struct cancel, under way for it: 0 or 1 */
+	struct list askers;   /* of struct cancel_asker, for the next one */
 	uint64_t unnamed_number;  /* of the unnamed statement that somebody left
 	                             here, see client/unnamed.c; 0: none */
 	uint64_t unnamed_queries; /* .answers.queries at that time */

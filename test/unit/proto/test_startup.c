@@ -201,7 +201,7 @@ START_TEST(startup_refuses_other_major_versions)
 	ck_assert_int_eq(parse_literal("\0\2\0\0user\0a\0\0"), -1);
 	ck_assert_str_eq(err.sqlstate, SQLSTATE_FEATURE_NOT_SUPPORTED);
 	ck_assert_str_eq(err.text,
-	    "unsupported frontend protocol 2.0: server supports 3.0 to 3.0");
+	    "unsupported frontend protocol 2.0: server supports 3.0 to 3.2");
 	ck_assert_int_eq(parse_literal("\0\4\0\1user\0a\0\0"), -1);
 	ck_assert_int_eq(parse_literal("\0\0\0\0"), -1);
 }
@@ -216,7 +216,7 @@ START_TEST(startup_refuses_in_the_form_the_client_reads)
 	ck_assert_uint_eq(out.length, 72);
 	ck_assert_mem_eq(buf_bytes(&out),
 	    "EFATAL:  unsupported frontend protocol 2.0: server supports 3.0 "
-	    "to 3.0\n",
+	    "to 3.2\n",
 	    72);
 	buf_clear(&out);
 	ck_assert_int_eq(parse_literal("\0\4\0\0user\0a\0\0"), -1);
@@ -235,11 +235,13 @@ START_TEST(startup_negotiates_newer_minors_and_unknown_options)
 	struct buf out = {0};
 
 	ck_assert_int_eq(parse_literal("\0\3\0\2user\0a\0\0"), 0);
-	ck_assert(startup.negotiate);
+	ck_assert(!startup.negotiate);
 	ck_assert_uint_eq(startup.minor, 2);
+	ck_assert_int_eq(parse_literal("\0\3\0\3user\0a\0\0"), 0);
+	ck_assert(startup.negotiate);
 	startup_put_negotiation(&startup, &out);
 	ck_assert_uint_eq(out.length, 13);
-	ck_assert_mem_eq(buf_bytes(&out), "v\0\0\0\x0c\0\3\0\0\0\0\0\0", 13);
+	ck_assert_mem_eq(buf_bytes(&out), "v\0\0\0\x0c\0\3\0\2\0\0\0\0", 13);
 	buf_clear(&out);
 	ck_assert_int_eq(parse_literal("\0\3\x27\x0fuser\0a\0_pq_.x\0on\0\0"),
 	    0); /* 3.9999 */
@@ -247,9 +249,13 @@ START_TEST(startup_negotiates_newer_minors_and_unknown_options)
 	ck_assert_uint_eq(startup.settings.count, 0);
 	startup_put_negotiation(&startup, &out);
 	ck_assert_mem_eq(
-	    buf_bytes(&out), "v\0\0\0\x13\0\3\0\0\0\0\0\1_pq_.x\0", 20);
+	    buf_bytes(&out), "v\0\0\0\x13\0\3\0\2\0\0\0\1_pq_.x\0", 20);
 	ck_assert_int_eq(parse_literal("\0\3\0\0user\0a\0_pq_.x\0\0\0"), 0);
 	ck_assert(startup.negotiate);
+	buf_clear(&out);
+	startup_put_negotiation(&startup, &out);
+	ck_assert_mem_eq(
+	    buf_bytes(&out), "v\0\0\0\x13\0\3\0\0\0\0\0\1_pq_.x\0", 20);
 	buf_fini(&out);
 }
 END_TEST
