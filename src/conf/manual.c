@@ -4,18 +4,17 @@
  * scripts/gen-config-docs writes them into doc/ and etc/; a unit test compares
  * them with what is there, so that they cannot go stale.
  */
-#include "conf/manual.h"
+#include "conf/manual_int.h"
 
 #include <string.h>
 
-#include "conf/settings.h"
 #include "core/buf.h"
 #include "core/str.h"
 
 #define WIDTH 76
 
-static const char *
-group_title(enum setting_group group)
+const char *
+manual_group_title(enum setting_group group)
 {
 	switch (group) {
 	case GROUP_LISTEN:
@@ -74,8 +73,8 @@ print_wrapped(const char *prefix, const char *text, struct buf *out)
 	buf_append_char(out, '\n');
 }
 
-static const char *
-type_word(const struct setting *row)
+const char *
+manual_type_word(const struct setting *row)
 {
 	switch (row->type) {
 	case TYPE_INT:
@@ -98,8 +97,8 @@ type_word(const struct setting *row)
 	return "one of";
 }
 
-static void
-print_words(const char *const *words, struct buf *out)
+void
+manual_print_words(const char *const *words, struct buf *out)
 {
 	for (size_t i = 0; words[i] != NULL; i++) {
 		buf_printf(out, "%s%s", i > 0 ? ", " : "",
@@ -107,14 +106,12 @@ print_words(const char *const *words, struct buf *out)
 	}
 }
 
-/* Appends what must be written into a line of its own, for the reader to know
- * how far the setting goes in this version; nothing if it simply works. */
-static void
-print_limits(const struct setting *row, struct buf *out)
+void
+manual_print_limits(const struct setting *row, struct buf *out)
 {
 	if (row->accept != NULL) {
 		buf_append_str(out, "In this version only: ");
-		print_words(row->accept, out);
+		manual_print_words(row->accept, out);
 		if (row->status == STATUS_NOT_YET) {
 			buf_printf(out, " (%s)", row->why);
 		}
@@ -133,14 +130,14 @@ print_entry(const struct setting *row, struct buf *out)
 
 	buf_printf(out, "#### %s\n\n", row->name);
 	print_wrapped("", row->doc, out);
-	print_limits(row, &limits);
+	manual_print_limits(row, &limits);
 	if (limits.length > 0) {
 		print_wrapped("", buf_text(&limits), out);
 	}
-	buf_printf(out, "\nType: %s", type_word(row));
+	buf_printf(out, "\nType: %s", manual_type_word(row));
 	if (row->type == TYPE_ENUM) {
 		buf_append_char(out, ' ');
-		print_words(row->words, out);
+		manual_print_words(row->words, out);
 	}
 	buf_append_str(out, ". Default: ");
 	if (row->def[0] == '\0') {
@@ -165,8 +162,8 @@ void
 manual_print_reference(struct buf *out)
 {
 	for (int group = 0; group < GROUP_COUNT; group++) {
-		buf_printf(
-		    out, "### %s\n\n", group_title((enum setting_group)group));
+		buf_printf(out, "### %s\n\n",
+		    manual_group_title((enum setting_group)group));
 		for (size_t i = 0; i < setting_count; i++) {
 			if (setting_rows[i].group ==
 			    (enum setting_group)group) {
@@ -209,7 +206,7 @@ print_sample_line(const struct setting *row, struct buf *out)
 	struct buf limits = {0};
 
 	print_wrapped("; ", row->doc, out);
-	print_limits(row, &limits);
+	manual_print_limits(row, &limits);
 	if (limits.length > 0) {
 		print_wrapped("; ", buf_text(&limits), out);
 	}
@@ -241,9 +238,9 @@ void
 manual_print_sample(struct buf *out)
 {
 	buf_append_str(out, sample_head);
-	for (int group = 0; group < GROUP_IGNORED; group++) {
-		buf_printf(
-		    out, ";;; %s\n\n", group_title((enum setting_group)group));
+	for (int group = 0; group < GROUP_COUNT; group++) {
+		buf_printf(out, ";;; %s\n\n",
+		    manual_group_title((enum setting_group)group));
 		for (size_t i = 0; i < setting_count; i++) {
 			if (setting_rows[i].group ==
 			    (enum setting_group)group) {
@@ -251,7 +248,4 @@ manual_print_sample(struct buf *out)
 			}
 		}
 	}
-	buf_append_str(out,
-	    ";;; Settings of pgbouncer that are accepted and ignored are\n"
-	    ";;; listed, with the reasons, in doc/configuration.md.\n");
 }

@@ -1,6 +1,7 @@
 """Configuration: everything wrong is said at once, with file and line; a failed
 reload changes nothing; a good one acts under load."""
 import os
+import re
 import signal
 import threading
 
@@ -74,8 +75,8 @@ def test_an_unknown_setting_is_refused_and_the_nearest_named(
 
 @pytest.mark.parametrize("line", [
     "auth_type = md5", "client_tls_sslmode = require",
-    "pool_mode = statement", "auth_type = hba\nauth_hba_file = hba.conf",
-    "query_timeout = 5", "server_tls_sslmode = verify-full"])
+    "auth_type = hba\nauth_hba_file = hba.conf",
+    "server_tls_sslmode = verify-full"])
 def test_what_does_not_exist_yet_is_refused_not_ignored(idle, line):
     status, output = check(
         idle, GOOD.replace("auth_type = any\n", "")
@@ -157,6 +158,30 @@ def test_starting_with_a_bad_file_fails_as_check_does(pgweir):
     assert proxy.wait_exit() == 1
     assert f"{proxy.config_path}:" in proxy.log()
     assert "default_pool_size" in proxy.log()
+
+
+SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+
+
+@pytest.mark.parametrize("name", ["pgweir.ini", "pgweir-minimal.ini"])
+def test_the_samples_are_accepted(idle, name):
+    for file in (name, "userlist.txt"):
+        with open(os.path.join(SOURCE, "etc", file), encoding="utf-8") as text:
+            write_file(os.path.join(idle.dir, file), text.read(), 0o600)
+    done = run([idle.binary, "--check", os.path.join(idle.dir, name)],
+               check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith(": ok\n")
+    assert done.stderr == ""
+
+
+def test_the_manual_page_has_every_option(idle):
+    with open(os.path.join(SOURCE, "doc", "pgweir.1"),
+              encoding="utf-8") as file:
+        page = file.read().replace("\\-", "-")
+    usage = run([idle.binary, "--help"]).stdout
+    for option in re.findall(r"--[a-z]+", usage):
+        assert option in page, option
 
 
 # ---- reload -----------------------------------------------------------------
