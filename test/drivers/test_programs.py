@@ -119,26 +119,14 @@ def of_programs(test):
     return pytest.mark.parametrize("runs", list(BY_NAME), indirect=True)(test)
 
 
-# Shown when the statement meets a server that has not prepared it, which depends
-# on the moment; test/e2e/test_stale_plans.py has it for certain.
-STALE = ("a statement is not described anew when it is prepared again, so its"
-         " client reads the new rows by the old description")
-STALE_SCENARIOS = {"a migration below a cached statement",
-                   "a migration below a prepared statement",
-                   "a migration below a named statement"}
-
-
-def marks_of(program, scenario):
-    marks = [pytest.mark.timeout(120 + program.build_seconds)]
-    if scenario in STALE_SCENARIOS:
-        marks.append(pytest.mark.xfail(strict=False, reason=STALE))
-    return marks
+def marks_of(program):
+    return [pytest.mark.timeout(120 + program.build_seconds)]
 
 
 def of_scenarios(test):
     every = [pytest.param(program.name, scenario,
                           id=f"{program.name}: {scenario}",
-                          marks=marks_of(program, scenario))
+                          marks=marks_of(program))
              for program in PROGRAMS for scenario in program.scenarios]
     return pytest.mark.parametrize("runs, scenario", every,
                                    indirect=["runs"])(test)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "client/names.h"
+#include "server/form.h"
 #include "server/statement.h"
 
 #define STATEMENTS 8
@@ -561,6 +562,93 @@ START_TEST(what_is_said_of_a_name_is_true_when_it_is_executed)
 }
 END_TEST
 
+/* ---- what the client was told ---------------------------------------------
+ */
+
+static struct name *
+find(const char *name)
+{
+	return names_find(&names, name, strlen(name));
+}
+
+/* The client is told a form of NAME, as statement I. */
+static void
+tell(struct name *name, int i)
+{
+	struct form *form = form_new();
+
+	name_tell(name, all[i], form);
+	form_release(&form);
+}
+
+START_TEST(what_was_told_of_a_name_goes_with_its_statement)
+{
+	struct name_change *parse;
+
+	define("s", 1);
+	ck_assert_ptr_null(name_told(find("s")));
+	tell(find("s"), 2);
+	ck_assert_ptr_null(name_told(find("s"))); /* it is another */
+	tell(find("s"), 1);
+	ck_assert_ptr_nonnull(name_told(find("s")));
+	answer(change("s", -1, 2), NOTE_FAILED);
+	ck_assert_ptr_nonnull(name_told(find("s")));
+	parse = change("s", 1, 3);
+	ck_assert_ptr_null(name_told(find("s")));
+	answer(parse, NOTE_DONE);
+	ck_assert_ptr_null(name_told(find("s")));
+}
+END_TEST
+
+START_TEST(what_was_told_outlives_another_statement_of_the_same_text)
+{
+	define("s", 1);
+	tell(find("s"), 1);
+	name_change_statement(&names, find("s"), all[2]);
+	ck_assert_int_eq(look("s", 2), 2);
+	ck_assert_ptr_nonnull(name_told(find("s")));
+}
+END_TEST
+
+START_TEST(a_description_under_way_is_of_one_batch)
+{
+	struct name *name;
+	uint64_t batch;
+
+	define("s", 1);
+	name = name_hold(find("s"));
+	ck_assert(!name_is_asked(name, &batch));
+	name_asked(name, 5);
+	ck_assert(name_is_asked(name, &batch));
+	ck_assert_uint_eq(batch, 5);
+	name_asked_end(name);
+	ck_assert(!name_is_asked(name, &batch));
+	name_let_go(&names, &name);
+}
+END_TEST
+
+START_TEST(a_name_that_is_held_outlives_its_close_and_its_client)
+{
+	struct name *closed, *left;
+
+	define("closed", 1);
+	define("left", 2);
+	closed = name_hold(find("closed"));
+	left = name_hold(find("left"));
+	tell(left, 2);
+	answer(change("closed", -1, 2), NOTE_DONE);
+	ck_assert_int_eq(look("closed", 3), -1);
+	tell(closed, 1); /* nothing is told of it any more */
+	ck_assert_ptr_null(name_told(closed));
+	name_let_go(&names, &closed);
+	ck_assert_ptr_null(find("closed"));
+	names_fini(&names);
+	name_let_go(&names, &left);
+	ck_assert_ptr_null(left);
+	name_let_go(&names, &left);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -568,6 +656,7 @@ main(void)
 	TCase *one = tcase_create("one name");
 	TCase *memory = tcase_create("memory");
 	TCase *many = tcase_create("all names");
+	TCase *told = tcase_create("what was told");
 	TCase *server = tcase_create("against a server");
 
 	tcase_add_checked_fixture(one, stage_set, stage_strike);
@@ -589,6 +678,14 @@ main(void)
 	tcase_add_test(many, a_client_may_end_before_its_notes);
 	tcase_add_test(many,
 	    a_statement_is_found_by_its_number_and_named_as_the_client_does);
+	tcase_add_checked_fixture(told, stage_set, stage_strike);
+	tcase_add_test(told, what_was_told_of_a_name_goes_with_its_statement);
+	tcase_add_test(
+	    told, what_was_told_outlives_another_statement_of_the_same_text);
+	tcase_add_test(told, a_description_under_way_is_of_one_batch);
+	tcase_add_test(
+	    told, a_name_that_is_held_outlives_its_close_and_its_client);
+	suite_add_tcase(suite, told);
 	suite_add_tcase(suite, one);
 	tcase_add_checked_fixture(server, stage_set, stage_strike);
 	tcase_add_loop_test(

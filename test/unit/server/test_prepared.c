@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "proto/frame.h"
+#include "server/form.h"
 #include "server/prepared.h"
 #include "server/statement.h"
 
@@ -97,6 +99,109 @@ surplus(size_t limit)
 	ck_assert_ptr_null(statement);
 	return -1;
 }
+
+/* ---- forms --------------------------------------------------------------- */
+
+static enum prepared_form
+look_form(int i, struct form **form)
+{
+	return prepared_look_form(&stage.prepared, stage.all[i], form);
+}
+
+/* The Describe that NOTE is of is answered. */
+static void
+answer_described(struct note *note, enum note_event event)
+{
+	if (event == NOTE_DONE) {
+		note->form = form_new();
+		form_add(&note->form, MSG_NO_DATA, (const uint8_t *)"", 0);
+	}
+	answer(note, event);
+}
+
+START_TEST(a_form_is_known_when_it_was_described)
+{
+	struct form *form;
+	struct note *note;
+
+	ck_assert_int_eq(look_form(0, &form), PREPARED_FORM_UNKNOWN);
+	prepare(0);
+	ck_assert_int_eq(look_form(0, &form), PREPARED_FORM_UNKNOWN);
+	note = prepared_describe_sent(&stage.prepared, stage.all[0]);
+	ck_assert_int_eq(look_form(0, &form), PREPARED_FORM_WAIT);
+	answer_described(note, NOTE_DONE);
+	ck_assert_int_eq(look_form(0, &form), PREPARED_FORM_KNOWN);
+	ck_assert_uint_eq(form_age(form), 1);
+	ck_assert_int_eq(look_form(1, &form), PREPARED_FORM_UNKNOWN);
+	ck_assert_ptr_null(form);
+}
+END_TEST
+
+START_TEST(a_form_is_not_known_by_a_describe_that_failed_or_was_not_read)
+{
+	struct form *form;
+	struct note *note;
+
+	prepare(0);
+	note = prepared_describe_sent(&stage.prepared, stage.all[0]);
+	if (_i == 0) {
+		answer_described(note, NOTE_FAILED);
+	} else if (_i == 1) {
+		answer_described(note, NOTE_SKIPPED);
+	} else {
+		answer(note, NOTE_DONE);
+	}
+	ck_assert_int_eq(look_form(0, &form), PREPARED_FORM_UNKNOWN);
+}
+END_TEST
+
+START_TEST(a_form_goes_with_its_plan)
+{
+	struct form *form;
+	struct note *close, *parse;
+
+	prepare(0);
+	answer_described(
+	    prepared_describe_sent(&stage.prepared, stage.all[0]), NOTE_DONE);
+	close = send_close(0, 2);
+	parse = send_parse(0, 2);
+	ck_assert_int_eq(look_form(0, &form), PREPARED_FORM_AHEAD);
+	answer(close, NOTE_DONE);
+	answer(parse, NOTE_DONE);
+	ck_assert_int_eq(look_form(0, &form), PREPARED_FORM_UNKNOWN);
+}
+END_TEST
+
+START_TEST(a_describe_may_outlive_what_it_asks_for)
+{
+	struct note *note;
+	struct form *form;
+
+	prepare(0);
+	note = prepared_describe_sent(&stage.prepared, stage.all[0]);
+	prepared_forget(&stage.prepared);
+	ck_assert_int_eq(look_form(0, &form), PREPARED_FORM_UNKNOWN);
+	prepare(0);
+	answer_described(note, NOTE_DONE);
+	ck_assert_int_eq(look_form(0, &form), PREPARED_FORM_UNKNOWN);
+	note = prepared_describe_sent(&stage.prepared, stage.all[0]);
+	prepared_fini(&stage.prepared);
+	answer_described(note, NOTE_DONE);
+}
+END_TEST
+
+START_TEST(a_statement_found_there_is_doubted)
+{
+	struct note *note = send_parse(0, 1);
+
+	note->is_there = true;
+	answer(note, NOTE_FAILED);
+	ck_assert_int_eq(look(0, 2), PREPARED_DOUBTED);
+	ck_assert_uint_eq(prepared_count(&stage.prepared), 1);
+	answer(send_close(0, 2), NOTE_DONE);
+	ck_assert_int_eq(look(0, 2), PREPARED_MISSING);
+}
+END_TEST
 
 /* ---- one statement ------------------------------------------------------- */
 
@@ -709,7 +814,8 @@ main(void)
 	TCase *loss = tcase_create("doubt and loss");
 	TCase *bound = tcase_create("surplus");
 	TCase *server = tcase_create("against a server");
-	TCase *cases[] = {one, loss, bound, server};
+	TCase *forms = tcase_create("forms");
+	TCase *cases[] = {one, loss, bound, server, forms};
 
 	tcase_add_test(one, a_statement_is_known_when_the_server_says_so);
 	tcase_add_loop_test(
@@ -734,7 +840,14 @@ main(void)
 	tcase_add_test(bound, thousands_of_statements_fit_a_small_limit);
 	tcase_add_test(bound, a_stripped_statement_can_still_be_closed);
 	tcase_add_loop_test(server, belief_is_the_truth_whatever_fails, 0, 20);
-	for (int i = 0; i < 4; i++) {
+	tcase_add_test(forms, a_form_is_known_when_it_was_described);
+	tcase_add_loop_test(forms,
+	    a_form_is_not_known_by_a_describe_that_failed_or_was_not_read, 0,
+	    3);
+	tcase_add_test(forms, a_form_goes_with_its_plan);
+	tcase_add_test(forms, a_describe_may_outlive_what_it_asks_for);
+	tcase_add_test(loss, a_statement_found_there_is_doubted);
+	for (int i = 0; i < 5; i++) {
 		tcase_add_checked_fixture(cases[i], stage_set, stage_strike);
 		suite_add_tcase(suite, cases[i]);
 	}
