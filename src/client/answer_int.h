@@ -46,7 +46,7 @@ bool answer_try_replay(
  * request: no answer to that, which runs all the same. */
 bool answer_is_switch_error(const struct flow *flow, const struct frame *frame);
 
-/* Whether it is the one that was asked for, see prepare_told.c: if not it is
+/* Whether it is the one that was asked for, see prepare_check.c: if not it is
  * none of that kind. */
 void answer_check_refused(
     struct client *client, const uint8_t *body, size_t size);

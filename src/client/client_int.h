@@ -199,7 +199,7 @@ struct client {
 	bool untracks;           /* but not from the text that is next */
 	/* The error at hand is of a Bind that was to fail; the description at
 	 * hand is not what a request goes by that was sent along with the
-	 * question. See prepare_told.c. */
+	 * question. See prepare_check.c. */
 	bool is_form_changed;
 	bool has_run_ahead;
 	char batch_status; /* of its server when the batch under way began;

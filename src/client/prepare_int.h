@@ -62,7 +62,7 @@ void unnamed_ask(struct client *client, struct out *out);
 /* Whether nothing may be bound to it before that is known. */
 bool unnamed_awaits_form(const struct client *client);
 
-/* ---- prepare_told.c ------------------------------------------------------ */
+/* ---- prepare_check.c ----------------------------------------------------- */
 
 enum told {
 	TOLD_FITS,     /* Bind it */
@@ -89,6 +89,8 @@ struct prepare_result told_refuse(struct out *out, const struct frame *frame,
 
 /* The error that PostgreSQL has for that. */
 void told_put_error(struct buf *out);
+
+/* ---- prepare_told.c ------------------------------------------------------ */
 
 /* A Describe of STATEMENT, which is called NAME, is about to be passed on: the
  * note to attach to it, NULL for none. */

@@ -1,5 +1,5 @@
 /*
- * unnamed_told.c - the same as prepare_told.c does, for the unnamed statement.
+ * unnamed_told.c - the same as prepare_check.c does, for the unnamed statement.
  *
  * That is parsed anew wherever its client comes, and so it would be described
  * anew each time; what cannot run ahead of the answer costs a client that
