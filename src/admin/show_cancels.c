@@ -23,7 +23,9 @@ fill(struct instance *instance, struct table *table)
 	const struct cancel_counts *counts = &instance->clients->cancel_counts;
 
 	put(table, "requests", counts->requests);
+	put(table, "from_peers", counts->from_peers);
 	put(table, "sent", counts->sent);
+	put(table, "forwarded", counts->forwarded);
 	put(table, "queued", counts->queued);
 	put(table, "needless", counts->needless);
 	put(table, "unknown", counts->unknown);

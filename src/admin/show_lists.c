@@ -47,7 +47,7 @@ fill_lists(struct instance *instance, struct table *table)
 	put_list(table, "users", show_user_count(instance));
 	put_list(table, "peers", config_peer_count(instance->config));
 	put_list(table, "pools", census.count + 1); /* the console's */
-	put_list(table, "peer_pools", 0);
+	put_list(table, "peer_pools", config_peer_count(instance->config));
 	/* Memory of closed connections goes back at once: none is free. */
 	put_list(table, "free_clients", 0);
 	put_list(table, "used_clients", clients_count(instance->clients));

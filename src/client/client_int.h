@@ -25,6 +25,7 @@
 struct console;
 struct effect_scan;
 struct login;
+struct peers;
 struct server;
 struct statement;
 struct stream;
@@ -230,6 +231,7 @@ struct clients {
 	size_t count;          /* in all of them */
 	struct client *by_key; /* of the welcomed, by the head of their keys */
 	struct cancel_counts cancel_counts;
+	struct peers *peers; /* owned */
 	struct loop *loop;
 	struct logger *logger;
 	struct pools *pools;

@@ -10,6 +10,7 @@
 #include "core/mem.h"
 #include "core/str.h"
 #include "net/stream.h"
+#include "server/peers.h"
 #include "server/pool_int.h"
 #include "server/server_int.h"
 
@@ -94,6 +95,7 @@ clients_new(struct loop *loop, struct logger *logger, struct pools *pools,
 	read_options(config, &options);
 	set->catalogue = catalogue_new(&options);
 	set->deadlines = deadlines_new(loop);
+	set->peers = peers_new(loop, logger, pools->resolver, config);
 	timer_start(&set->tick, loop, TICK_US, TICK_US, on_tick);
 	return set;
 }
@@ -116,6 +118,7 @@ clients_free(struct clients **clients)
 		}
 	}
 	assert(set->count == 0);
+	peers_free(&set->peers);
 	deadlines_free(&set->deadlines);
 	catalogue_free(&set->catalogue);
 	config_unref(&set->config);
@@ -140,6 +143,7 @@ clients_configure(struct clients *clients, struct config *config)
 		}
 	}
 	end_removed(clients);
+	peers_configure(clients->peers, config);
 }
 
 size_t

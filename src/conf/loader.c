@@ -281,11 +281,10 @@ check_together(struct loader *loader, const char *file)
 		problems_add(loader->problems, PROBLEM_NOTE, file, 0,
 		    "no databases are given: there is only the console");
 	}
-	if (loader->first_peer.file != NULL) {
+	if (loader->first_peer.file != NULL && settings->peer_id == 0) {
 		problems_add(loader->problems, PROBLEM_NOTE,
 		    loader->first_peer.file, loader->first_peer.line,
-		    "[peers] is ignored: cancel requests are not forwarded "
-		    "between peers in this version");
+		    "[peers] is not used, since peer_id is 0");
 	}
 }
 

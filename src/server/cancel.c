@@ -29,8 +29,8 @@ struct cancel {
 
 /* ---- who has asked ------------------------------------------------------- */
 
-static void
-add_asker(struct list *list, struct cancel_asker *asker, bool is_sent)
+void
+cancel_add_asker(struct list *list, struct cancel_asker *asker, bool is_sent)
 {
 	assert(asker->list == NULL);
 	asker->list = list;
@@ -47,8 +47,8 @@ cancel_forget(struct cancel_asker *asker)
 	}
 }
 
-static void
-tell_all(struct list *askers)
+void
+cancel_tell_all(struct list *askers)
 {
 	struct cancel_asker *asker;
 
@@ -84,14 +84,14 @@ serve_askers(struct server *server)
 		return;
 	}
 	if (server->state != SERVER_ACTIVE || server->answers.count == 0) {
-		tell_all(&server->askers);
+		cancel_tell_all(&server->askers);
 		return;
 	}
 	next = start(server);
 	while ((asker = list_first(
 	            &server->askers, struct cancel_asker, link)) != NULL) {
 		cancel_forget(asker);
-		add_asker(&next->askers, asker, true);
+		cancel_add_asker(&next->askers, asker, true);
 	}
 }
 
@@ -106,7 +106,7 @@ on_done(void *context)
 	if (server != NULL) {
 		serve_askers(server);
 	}
-	tell_all(&cancel->askers);
+	cancel_tell_all(&cancel->askers);
 	free(cancel);
 	if (server == NULL || server->cancels.count > 0) {
 		return;
@@ -177,9 +177,9 @@ cancel_ask(struct server *server, struct cancel_asker *asker)
 		return false;
 	}
 	if (server->cancels.count > 0) {
-		add_asker(&server->askers, asker, false);
+		cancel_add_asker(&server->askers, asker, false);
 	} else {
-		add_asker(&start(server)->askers, asker, true);
+		cancel_add_asker(&start(server)->askers, asker, true);
 	}
 	return true;
 }
@@ -197,7 +197,7 @@ cancel_forget_server(struct server *server)
 		while ((asker = list_first(&server->askers, struct cancel_asker,
 		            link)) != NULL) {
 			cancel_forget(asker);
-			add_asker(&cancel->askers, asker, true);
+			cancel_add_asker(&cancel->askers, asker, true);
 		}
 	}
 	assert(server->askers.count == 0);
@@ -212,7 +212,7 @@ cancel_end_all(struct pools *pools)
 	    NULL) {
 		forget(cancel);
 		courier_stop(&cancel->courier);
-		tell_all(&cancel->askers);
+		cancel_tell_all(&cancel->askers);
 		free(cancel);
 	}
 }

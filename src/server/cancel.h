@@ -43,6 +43,12 @@ bool cancel_ask(struct server *server, struct cancel_asker *asker);
 /* ASKER is not told any more. Idempotent. */
 void cancel_forget(struct cancel_asker *asker);
 
+/* For who keeps askers: ASKER, who is in no list, stands in LIST; everybody in
+ * LIST is told and forgotten. */
+void cancel_add_asker(
+    struct list *list, struct cancel_asker *asker, bool is_sent);
+void cancel_tell_all(struct list *askers);
+
 /* The server closes: those under way finish without it. */
 void cancel_forget_server(struct server *server);
 

@@ -129,6 +129,12 @@ on_deadline(struct timer *timer)
 	finish(courier);
 }
 
+bool
+courier_is_connected(const struct courier *courier)
+{
+	return courier->stream != NULL;
+}
+
 struct courier *
 courier_send(const struct courier_way *way, struct buf *request,
     void (*on_done)(void *context), void *context)

@@ -42,6 +42,9 @@ struct courier_way {
 struct courier *courier_send(const struct courier_way *way, struct buf *request,
     void (*on_done)(void *context), void *context);
 
+/* Whether the request has left for its address. */
+bool courier_is_connected(const struct courier *courier);
+
 /* Ends it at once, without a call, and sets *COURIER to NULL, which is
  * accepted as well. */
 void courier_stop(struct courier **courier);

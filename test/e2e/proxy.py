@@ -27,13 +27,16 @@ SANITIZER_ENV = {
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1:exitcode=99"}
 
 
-def config_text(databases, settings, users=None):
+def config_text(databases, settings, users=None, peers=None):
     """An INI file. DATABASES maps names to connection strings."""
     lines = ["[databases]"]
     lines += [f"{name} = {value}" for name, value in databases.items()]
     if users:
         lines += ["", "[users]"]
         lines += [f"{name} = {value}" for name, value in users.items()]
+    if peers:
+        lines += ["", "[peers]"]
+        lines += [f"{name} = {value}" for name, value in peers.items()]
     lines += ["", "[pgbouncer]"]
     lines += [f"{key} = {value}" for key, value in settings.items()]
     return "\n".join(lines) + "\n"
@@ -53,6 +56,7 @@ class Proxy:
         self.port_is_given = "listen_port" in settings
         self.databases = dict(databases)
         self.users = users
+        self.peers = None  # as databases, by number
         self.settings = {
             "listen_addr": self.host, "listen_port": self.port,
             "unix_socket_dir": self.dir, "auth_type": "trust",
@@ -92,7 +96,8 @@ class Proxy:
             databases = {name: _first_host(value)
                          for name, value in databases.items()}
         write_file(self.config_path,
-                   config_text(databases, settings, self.users), 0o600)
+                   config_text(databases, settings, self.users, self.peers),
+                   0o600)
 
     # -- life
     def start(self):

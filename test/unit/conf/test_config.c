@@ -107,8 +107,9 @@ static const struct text_case {
     {"auth_file in a text", HEAD "[pgweir]\nauth_file=/etc/passwd\n",
         "error f:6: auth_file works only in files\n"},
     {"peers", HEAD "[peers]\n1=host=a\n2=host=b\n",
-        "note f:6: [peers] is ignored: cancel requests are not forwarded "
-        "between peers in this version\n"},
+        "note f:6: [peers] is not used, since peer_id is 0\n"},
+    {"peers of a group",
+        HEAD "[peers]\n1=host=a\n2=host=b\n[pgweir]\npeer_id=1\n", ""},
     {"syntax", HEAD "what\n",
         "error f:5: not \"key = value\", [section] or comment\n"},
     {"both names of the section",

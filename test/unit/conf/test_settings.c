@@ -192,9 +192,6 @@ static const struct status_case {
         "login_notify_message = hi: sending a notice after login does not "
         "exist yet in this version; leave it empty"},
     {"application_name_add_host", "off", ""},
-    {"peer_id", "1",
-        "peer_id = 1: forwarding cancel requests between peers does not exist "
-        "yet in this version; accepted: 0"},
 };
 
 START_TEST(what_does_not_exist_yet_is_refused)
