@@ -52,6 +52,16 @@ TALES = {
                   " + bind() + execute() + sync()"),
             ("b", "query('show work_mem')"),
             ("a", "query('show work_mem')")]),
+    "an unnamed statement before an error, with another behind it": Tale(
+        {"a": {}, "d": {}}, [
+            ("a", "parse('savepoint b') + execute() + parse('show timezone')"
+                  " + bind() + sync()"),
+            ("d", "query('insert into tw values (103)')"),
+            ("a", "describe('S') + sync()")]),
+    "an error names the statement that was bound": Tale(
+        {"c": {}}, [
+            ("c", "parse('show work_mem', 's') + parse('show work_mem', 't')"
+                  " + bind(['x'], 't') + sync()")]),
 }
 
 # What is known to go wrong still.
@@ -59,4 +69,8 @@ NOT_YET = {
     "a parameter that is null resets": "RESET is the server's",
     "a parameter that is null resets for a transaction":
         "RESET is the server's",
+    "an unnamed statement before an error, with another behind it":
+        "it is forgotten with the one that was skipped",
+    "an error names the statement that was bound":
+        "of two names for one text the first is taken",
 }

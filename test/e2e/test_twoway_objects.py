@@ -64,7 +64,23 @@ SCRIPTS = {
         "select lastval()", "commit"],
 }
 
+# What stays behind a transaction keeps its server.
+PINS = (
+    "temporary table",
+    "temporary table dropped on commit",
+    "temporary view",
+    "temporary sequence",
+    "temporary table by path",
+    "temporary by escapes",
+    "select into temporary",
+    "cursor with hold",
+    "advisory lock",
+    "advisory lock as a column",
+    "advisory lock as a field",
+    "listen and notify",
+)
 
-@pytest.mark.parametrize("script", cases(SCRIPTS))
+
+@pytest.mark.parametrize("script", cases(SCRIPTS, pins=PINS))
 def test_what_lies_in_a_session_stays_there(stage, script):
     stage.compare(script)

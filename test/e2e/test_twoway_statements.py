@@ -75,8 +75,11 @@ NAMED = {
         use("x" * 63 + "a"), (describe("S", "x" * 70), sync())],
     "odd names": [
         step for name in ("it's", 'a "quoted" one', " ", "drop table tw;",
-                          "größe", "\U0001f418", "%s%n", "$1", "S", "\\",
-                          "a\nb")
+                          "%s%n", "$1", "S", "\\", "a\nb")
+        for step in (prepare(name, ONE), use(name), prepare(name, ONE),
+                     (close("S", name), sync()), use(name))],
+    "names of other letters": [
+        step for name in ("größe", "\U0001f418")
         for step in (prepare(name, ONE), use(name), prepare(name, ONE),
                      (close("S", name), sync()), use(name))],
     "names that are no text": [
@@ -92,11 +95,15 @@ NAMED = {
                             close("S", "pgweir_3"), sync()), use("s"),
         (describe("S", "pgweir_1"), sync()), use("pgweir_3")],
     "an error, then used": [
-        prepare("s", "selec"), use("s"), prepare("s", ONE), use("s"),
-        prepare("t", "select nothing"), use("t"), prepare("t", TWO),
+        prepare("s", "select 1 from nowhere"), use("s"), prepare("s", ONE),
+        use("s"), prepare("t", "select nothing"), use("t"), prepare("t", TWO),
         use("t")],
+    "an error in the text": [
+        prepare("s", "selec"), use("s"), prepare("s", ONE), use("s"),
+        (parse("selec", "t"), bind((), "t"), execute(), sync()), use("t")],
     "an error in one batch": [
-        (parse("selec", "s"), bind((), "s"), execute(), sync()), use("s"),
+        (parse("select nothing", "s"), bind((), "s"), execute(), sync()),
+        use("s"),
         (parse("select * from nothing", "s"), describe("S", "s"), sync()),
         (describe("S", "s"), sync())],
     "in a failed transaction": [
@@ -213,9 +220,14 @@ PIPELINES = {
         (one_shot("select 1/0"), close("S", "s"), parse(TWO, "s"),
          bind((), "s"), execute(), sync(), bind((), "s"), execute(), sync()),
         use("s"), prepare("s", TWO)],
-    "error within a new definition": [
+    "error in the text": [
         prepare("s", ONE),
         (close("S", "s"), parse("selec", "s"), bind((), "s"), execute(),
+         sync(), bind((), "s"), execute(), sync()), use("s"),
+        prepare("s", TWO), use("s")],
+    "error within a new definition": [
+        prepare("s", ONE),
+        (close("S", "s"), parse("select nothing", "s"), bind((), "s"), execute(),
          sync(), bind((), "s"), execute(), sync()), use("s"),
         prepare("s", TWO), use("s")],
     "error between close and a new definition": [
@@ -321,8 +333,11 @@ UNNAMED = {
     "undone by a query": [
         (parse("select 1 as a"), sync()), "select 2",
         (bind(), execute(), sync())],
-    "undone by a query that fails": [
+    "undone by a text with an error": [
         (parse(ONE), sync()), "selec", (bind(), execute(), sync()),
+        (parse("selec"), sync()), (bind(), execute(), sync())],
+    "undone by a query that fails": [
+        (parse(ONE), sync()), "select nothing", (bind(), execute(), sync()),
         (parse(ONE), sync()), "", (bind(), execute(), sync())],
     "undone in a transaction": [
         "begin", (parse(ONE), sync()), (bind(), execute(), sync()),
@@ -331,7 +346,7 @@ UNNAMED = {
     "closed": [(parse(ONE), sync()), (close("S"), sync()),
                (bind(), execute(), sync()), (close("S"), sync())],
     "failed": [
-        (parse(ONE), sync()), (parse("selec"), sync()),
+        (parse(ONE), sync()), (parse("select 1 from nowhere"), sync()),
         (bind(), execute(), sync()), (parse(ONE), sync()),
         (parse("select nothing"), sync()), (describe("S"), sync())],
     "skipped": [
@@ -588,18 +603,25 @@ GROUPS = {"sql": SQL_LEVEL, "named": NAMED, "types": TYPES,
           "clients": SEVERAL, "settings": PATHS, "deallocate": DEALLOCATE}
 SCRIPTS = {f"{group}: {name}": script for group, scripts in GROUPS.items()
            for name, script in scripts.items()}
+# What a text that cannot be read might do is not known, nor what a name means
+# in another encoding; a batch that is not seen whole is not taken apart; what
+# PREPARE has made is the server's own.
+PINS = [f"sql: {name}" for name in SQL_LEVEL] + [
+    "named: names of other letters", "named: names that are no text",
+    "named: an error in the text", "pipeline: error in the text",
+    "named: large", "named: large and twice", "pipeline: flush with an error",
+    "unnamed: undone by a text with an error",
+    # An unnamed statement that is unsure: see test_multiplex.py.
+    "unnamed: failed", "unnamed: skipped"]
 
 
-LOST = "an unnamed statement that was used is not kept"
 NOT_YET = {
     "deallocate: by a long name": "no notice that the name is cut",
     "named: of a table that was rolled back": "a plan that changed is healed",
-    "named: in a failed transaction": "another routine of the server's",
-    "unnamed: in a failed transaction": "another routine of the server's",
 }
 
 
 @pytest.mark.parametrize("nodes", ["primary", "all"])
-@pytest.mark.parametrize("script", cases(SCRIPTS, NOT_YET))
+@pytest.mark.parametrize("script", cases(SCRIPTS, NOT_YET, PINS))
 def test_statements_are_a_session_s_own(stage, script, nodes):
     stage.compare(script, nodes)

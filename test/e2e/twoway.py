@@ -32,7 +32,7 @@ from wire import bind, describe, execute, parse, query, sync
 # pins, clients, neighbours and all get servers of their own.
 FOLLOWED = ("statements",)
 MULTIPLEXED = FOLLOWED == ("statements", "settings")
-PINNING = () if MULTIPLEXED else (b"set", b"discard")
+PINNING = () if MULTIPLEXED else (b"set", b"discard", b"deallocate")
 
 # For scripts with something that keeps the server: enough for everybody.
 ROOMY = 12
@@ -118,10 +118,13 @@ class Script:
         return f"{nodes}{ROOMY if roomy else self.servers}"
 
 
-def cases(scripts, not_yet=None):
-    """Parameters for pytest; NOT_YET maps names to reasons why they fail."""
+def cases(scripts, not_yet=None, pins=()):
+    """Parameters for pytest; NOT_YET maps names to reasons why they fail, PINS
+    names those in which something keeps a server."""
     not_yet = not_yet or {}
-    assert set(not_yet) <= set(scripts), "a reason for no script"
+    assert {*not_yet, *pins} <= set(scripts), "a remark on no script"
+    scripts = {name: Script(value, pins=True) if name in pins else value
+               for name, value in scripts.items()}
     return [pytest.param(value, id=name, marks=[
                 pytest.mark.xfail(strict=True, reason=not_yet[name])]
                 if name in not_yet else [])
