@@ -62,6 +62,24 @@ TALES = {
         {"c": {}}, [
             ("c", "parse('show work_mem', 's') + parse('show work_mem', 't')"
                   " + bind(['x'], 't') + sync()")]),
+    "a prepared DISCARD ALL forgets what the client came with": Tale(
+        {"c": {"timezone": "Asia/Tokyo"}},
+        [("c", "parse('discard all', 't') + bind([], 't') + execute()"
+               " + sync()")]),
+    "a prepared DEALLOCATE in a transaction": Tale(
+        {"a": {}}, [
+            ("a", "parse('begin isolation level repeatable read') + bind()"
+                  " + execute() + sync()"),
+            ("a", "parse('deallocate s', 'pgweir_1') + bind([], 'pgweir_1')"
+                  " + describe() + sync()")]),
+    "a DEALLOCATE prepared and bound at once is the next client's, too": Tale(
+        {"a": {}, "d": {}}, [
+            ("d", "parse('deallocate s', 't') + bind(['x'], 't') + sync()"),
+            ("a", "bind([], 't') + execute() + sync()")]),
+    "discard all forgets a role": Tale(
+        {"b": {"options": "-c role=bob"}}, [
+            ("b", "query('discard all')"),
+            ("b", "query('select current_user')")]),
 }
 
 # What is known to go wrong still.
@@ -73,4 +91,10 @@ NOT_YET = {
         "it is forgotten with the one that was skipped",
     "an error names the statement that was bound":
         "of two names for one text the first is taken",
+    "a prepared DISCARD ALL forgets what the client came with":
+        "RESET is the server's",
+    "a prepared DEALLOCATE in a transaction": "it is never answered",
+    "a DEALLOCATE prepared and bound at once is the next client's, too":
+        "it goes under the client's own name, and nothing pins",
+    "discard all forgets a role": "RESET is the server's",
 }

@@ -296,6 +296,21 @@ def test_a_setting_asked_for_with_a_limit_of_rows_keeps_no_server(
         assert conn.value("show work_mem") == "7MB"
 
 
+@pytest.mark.xfail(strict=True, reason="a prepared DEALLOCATE is left there")
+def test_a_prepared_deallocate_does_not_reach_the_next_client(
+        pgweir, cluster):
+    proxy = pgweir(**on_servers(cluster, 1))
+    with proxy.login() as conn:
+        conn.send(parse("deallocate s", "t"), bind(["x"], "t"), sync())
+        assert conn.types_until() == "1EZ"
+        conn.send(wire.terminate())
+        conn.assert_closed()
+    with proxy.login() as other:
+        other.send(*use("t"))
+        with pytest.raises(wire.WireError, match='"t" does not exist'):
+            other.read_result()
+
+
 ERRORS = {
     "a query": ("select 1/0",),
     "a query of nothing": ("select nothing",),

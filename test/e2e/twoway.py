@@ -30,7 +30,7 @@ from wire import bind, describe, execute, parse, query, sync
 
 # What leaves a client free to change servers. As long as something in a script
 # pins, clients, neighbours and all get servers of their own.
-FOLLOWED = ("statements",)
+FOLLOWED = ("statements", "settings")
 MULTIPLEXED = FOLLOWED == ("statements", "settings")
 PINNING = () if MULTIPLEXED else (b"set", b"discard", b"deallocate")
 
@@ -52,6 +52,9 @@ STATE = """select current_user, session_user, current_setting('role'),
   (select count(*) from pg_locks where locktype = 'advisory'
       and pid = pg_backend_pid()),
   (select count(*) from pg_class where relnamespace = pg_my_temp_schema())"""
+
+STATEMENTS = """select name, statement from pg_prepared_statements
+  where name !~ '^pgweir_[0-9a-f]+$'"""
 
 # Names that scripts give their statements; the second neighbour has its own
 # under each of them, and nobody else finds one.
@@ -485,6 +488,21 @@ class Stage:
                 assert_unknown(conn, name)
             conn.send(bind(), sync())
             assert_unknown(conn, "")
+
+    def statements_left(self, database, user="app"):
+        """Prepared statements under names that are not pgweir's, on all the
+        primary's servers that are idle now: (name, text)."""
+        idle = sum(row["database"] == database and row["user"] == user
+                   and row["port"] == str(self.cluster.primary.port)
+                   and row["state"] != "active"
+                   for row in self.proxy.show("SERVERS"))
+        found = []
+        with contextlib.ExitStack() as stack:
+            for _ in range(idle):
+                conn = stack.enter_context(self.proxy.login(database, user))
+                conn.ask("begin")
+                found += conn.ask(STATEMENTS).rows
+        return found
 
     def end(self):
         for pair in self.neighbours.values():
