@@ -126,8 +126,10 @@ def cases(scripts, not_yet=None, pins=()):
     names those in which something keeps a server."""
     not_yet = not_yet or {}
     assert {*not_yet, *pins} <= set(scripts), "a remark on no script"
-    scripts = {name: Script(value, pins=True) if name in pins else value
-               for name, value in scripts.items()}
+    for name in pins:
+        if not isinstance(scripts[name], Script):
+            scripts[name] = Script(scripts[name])
+        scripts[name].pins = True
     return [pytest.param(value, id=name, marks=[
                 pytest.mark.xfail(strict=True, reason=not_yet[name])]
                 if name in not_yet else [])
