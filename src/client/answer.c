@@ -460,6 +460,11 @@ take_message(struct client *client, struct flow *flow)
 		    "unexpected message during COPY from stdin, answer",
 		    frame.type);
 	}
+	if (whose == ANSWERS_PASS && !flow->is_switch_error) {
+		pin_on_answer(client, &frame,
+		    flow->bytes + flow->at + FRAME_HEADER_BYTES,
+		    here - FRAME_HEADER_BYTES);
+	}
 	next = frame_bytes(&frame) <= here
 	    ? take_whole(client, flow, &frame, whose)
 	    : take_part(client, flow, &frame, whose);

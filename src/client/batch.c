@@ -171,12 +171,13 @@ batch_pin_reason(const struct client *client, const struct verdict *verdict)
 }
 
 const char *
-batch_judge_text(
-    struct client *client, const char *text, size_t length, bool is_query)
+batch_judge_text(struct client *client, const char *text, size_t length,
+    bool is_query, bool *is_unread)
 {
 	struct verdict verdict;
 
 	batch_look_up(client, text, length, &verdict);
+	*is_unread = verdict.kind == SQL_UNKNOWN;
 	client->untracks =
 	    client->untracks || batch_untracks(client, &verdict, is_query);
 	return batch_pin_reason(client, &verdict);

@@ -57,9 +57,9 @@ const char *batch_pin_reason(
     const struct client *client, const struct verdict *verdict);
 
 /* Judges one text on a linked connection. Returns why its server cannot be
- * shared any more, static; NULL if it can. */
-const char *batch_judge_text(
-    struct client *client, const char *text, size_t length, bool is_query);
+ * shared any more, static; NULL if it can. IS_UNREAD: we could not read it. */
+const char *batch_judge_text(struct client *client, const char *text,
+    size_t length, bool is_query, bool *is_unread);
 
 /*
  * The text of a Query or Parse BODY of SIZE bytes. NULL if it is malformed. For

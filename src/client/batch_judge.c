@@ -122,6 +122,7 @@ collect_verdict(struct client *client, const struct verdict *verdict,
 	}
 	batch->untracks =
 	    batch->untracks || batch_untracks(client, verdict, all->is_query);
+	batch->has_unread = batch->has_unread || verdict->kind == SQL_UNKNOWN;
 	batch->has_ops = batch->has_ops || verdict->ops != NULL;
 	all->is_harmless = all->is_harmless && is_harmless(verdict);
 }

@@ -8,6 +8,7 @@
 #include "client/client.h"
 #include "client/keys.h"
 #include "client/names.h"
+#include "client/pin.h"
 #include "client/session.h"
 #include "client/timeouts.h"
 #include "core/blocks.h"
@@ -81,6 +82,7 @@ struct batch {
 	bool uses_prepared;   /* parses or uses statements with names */
 	bool uses_kept;       /* reads by the unnamed one of an earlier batch */
 	uint8_t syncs;        /* how many ReadyForQuery it earns: 0 or 1 */
+	bool has_unread;      /* a text that we cannot read, perhaps no SQL */
 	const char *pin;      /* static; why its server cannot be shared */
 	struct hash128 shape; /* of its statements together */
 	bool has_shape;
@@ -207,6 +209,8 @@ struct client {
 	                      0: not known */
 	bool has_unix_owner; /* came over the Unix socket as our own uid */
 	const char *pin;     /* static; why it keeps its server */
+	enum pin_trial pin_trial; /* whether that may be taken back */
+	bool pin_refused;         /* on trial: by an error, the only answer */
 	char *user;          /* owned; as it logged in; NULL before */
 	char *database;      /* owned */
 	struct address peer;

@@ -56,6 +56,7 @@ void
 link_pin(struct client *client, const char *reason)
 {
 	if (client->pin != NULL || client->server == NULL) {
+		client->pin_trial = PIN_FINAL;
 		return;
 	}
 	assert(!client->on_replica); /* only certain reads go there */

@@ -96,7 +96,8 @@ is_enough(const struct client *client, const struct run *run,
 	}
 }
 
-static void
+/* False: it has to wait. */
+static bool
 look_into(
     struct client *client, const struct run *run, const struct frame *frame)
 {
@@ -107,9 +108,9 @@ look_into(
 		client->wrote = client->wrote || !run->judged;
 	}
 	if ((client->pin != NULL && !client->is_tracked) || run->judged) {
-		return;
+		return true;
 	}
-	pass_judge(client, frame, body, here);
+	return pass_judge(client, frame, body, here);
 }
 
 static bool
@@ -265,7 +266,9 @@ pass_message(struct client *client, struct run *run, const struct frame *frame)
 	size_t n = here < frame_bytes(frame) ? here : frame_bytes(frame);
 	struct prepare_result prepared;
 
-	look_into(client, run, frame);
+	if (!look_into(client, run, frame)) {
+		return false;
+	}
 	prepared = prepare(client, run, frame);
 	if (prepared.pin != NULL && client->on_replica) {
 		note_free(&prepared.note);
@@ -287,6 +290,7 @@ pass_message(struct client *client, struct run *run, const struct frame *frame)
 			answers_attach(&client->server->answers, prepared.note);
 		}
 		attach_session(client, run);
+		pin_on_sent(client, frame->type);
 		if (frame->type == MSG_PARSE) {
 			unnamed_note(client, body, here - FRAME_HEADER_BYTES);
 		}
@@ -351,7 +355,7 @@ next_message(struct client *client, struct run *run, struct frame *frame)
 		return false;
 	}
 	return is_enough(client, run, frame) && session_may_go_on(client) &&
-	    answers_has_room(&client->server->answers);
+	    pin_may_go_on(client) && answers_has_room(&client->server->answers);
 }
 
 void

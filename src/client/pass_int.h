@@ -29,8 +29,8 @@ pass_is_text(const struct frame *frame)
 
 /* A message FRAME on its way to a server, of whose body HERE bytes are at BODY:
  * what keeps its client there. A text that is longer is scanned as it comes,
- * see pass_scan(). */
-void pass_judge(struct client *client, const struct frame *frame,
+ * see pass_scan(). False: it has to wait. */
+bool pass_judge(struct client *client, const struct frame *frame,
     const uint8_t *body, size_t here);
 
 /* SIZE more bytes of the message under way; IS_LAST: there are no more. */

@@ -88,40 +88,58 @@ pass_scan(
 
 /* ---- messages ------------------------------------------------------------ */
 
-static void
+/* What comes next may be judged only when it may go on: false, it waits. */
+static bool
+judge_text(
+    struct client *client, const char *text, size_t length, bool is_query)
+{
+	bool is_unread;
+	const char *reason =
+	    batch_judge_text(client, text, length, is_query, &is_unread);
+
+	if (reason == NULL) {
+		return true;
+	}
+	if (is_unread && pin_has_to_wait(client)) {
+		return false;
+	}
+	pin_for_text(client, reason, is_unread);
+	return true;
+}
+
+static bool
 judge_parse(struct client *client, const uint8_t *body, size_t size)
 {
 	size_t length, name_length;
 	const char *text =
 	    batch_text(MSG_PARSE, body, size, &length, &name_length);
-	const char *reason;
 
 	if (text == NULL || (name_length > 0 && client->is_tracked)) {
-		return; /* the server will say so; or prepare.c has seen to it
-		         */
+		return true; /* the server will say so; or prepare.c has seen to
+		              * it */
 	}
-	if ((reason = batch_judge_text(client, text, length, false)) != NULL) {
-		link_pin(client, reason);
+	if (!judge_text(client, text, length, false)) {
+		return false;
 	}
 	if (name_length == 0) {
 		client->unnamed_open = true;
 	} else if (!client->is_tracked) {
 		link_pin(client, "prepared statement");
 	}
+	return true;
 }
 
-static void
+static bool
 judge_query(struct client *client, const uint8_t *body, size_t size)
 {
 	size_t length, ignored;
 	const char *text = batch_text(MSG_QUERY, body, size, &length, &ignored);
-	const char *reason;
 
-	client->unnamed_open = false;
-	if (text != NULL &&
-	    (reason = batch_judge_text(client, text, length, true)) != NULL) {
-		link_pin(client, reason);
+	if (text != NULL && !judge_text(client, text, length, true)) {
+		return false;
 	}
+	client->unnamed_open = false;
+	return true;
 }
 
 /* A Bind of the unnamed statement is what that was parsed for. */
@@ -143,7 +161,7 @@ judge_bind(struct client *client, const uint8_t *body, size_t size)
 	}
 }
 
-void
+bool
 pass_judge(struct client *client, const struct frame *frame,
     const uint8_t *body, size_t here)
 {
@@ -151,22 +169,20 @@ pass_judge(struct client *client, const struct frame *frame,
 
 	if (here < frame->body_bytes && pass_is_text(frame)) {
 		scan_begin(client, frame, body, here);
-		return;
+		return true;
 	}
 	switch (frame->type) {
 	case MSG_PARSE:
-		judge_parse(client, body, size);
-		return;
+		return judge_parse(client, body, size);
 	case MSG_QUERY:
-		judge_query(client, body, size);
-		return;
+		return judge_query(client, body, size);
 	case MSG_BIND:
 		judge_bind(client, body, size);
-		return;
+		return true;
 	case MSG_FUNCTION_CALL:
 		link_pin(client, "function call");
-		return;
+		return true;
 	default:
-		return;
+		return true;
 	}
 }

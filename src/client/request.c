@@ -102,10 +102,10 @@ send_batch(struct client *client, const uint8_t *bytes)
 		return send_replayable(client, bytes);
 	}
 	kept_fini(client_blocks(client), &client->begin);
-	if (batch->pin != NULL) {
-		link_pin(client, batch->pin);
-	}
 	client->untracks = client->untracks || batch->untracks;
+	if (batch->pin != NULL) {
+		pin_for_text(client, batch->pin, batch->has_unread);
+	}
 	client->unnamed_open = batch->leaves_unnamed;
 	assert(client->replay.count == 0);
 	client->wrote = client->wrote ||

@@ -15,6 +15,8 @@ static const struct error_fields nothing = {.severity = "",
     .message = "",
     .detail = "",
     .hint = "",
+    .context = "",
+    .inner_query = "",
     .routine = ""};
 
 int
@@ -48,6 +50,12 @@ error_fields_parse(
 			break;
 		case 'H':
 			out->hint = text;
+			break;
+		case 'W':
+			out->context = text;
+			break;
+		case 'q':
+			out->inner_query = text;
 			break;
 		case 'R':
 			out->routine = text;

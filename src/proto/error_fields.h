@@ -19,6 +19,8 @@ struct error_fields {
 	const char *message;
 	const char *detail;
 	const char *hint;
+	const char *context; /* of a function, where it was raised in one */
+	const char *inner_query; /* the text, if it is not the client's */
 	const char *routine; /* of the server's source; not localised */
 };
 

@@ -504,6 +504,12 @@ server_pin(struct server *server, const char *reason)
 	}
 }
 
+void
+server_unpin(struct server *server)
+{
+	server->pin = NULL;
+}
+
 /* ---- bytes --------------------------------------------------------------- */
 
 /* Whether RESULT leaves SERVER open. */

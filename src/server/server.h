@@ -113,6 +113,9 @@ enum server_applied server_apply(struct server *server, struct profile *profile,
  * its holder is done. REASON is static text for the log. */
 void server_pin(struct server *server, const char *reason);
 
+/* It has not been changed after all, for none of what was feared has run. */
+void server_unpin(struct server *server);
+
 const char *server_state_name(enum server_state state);
 
 #endif

@@ -174,7 +174,7 @@ class Tenant(Member):
             self.items, ("22012", "division by zero"), self.items, self.items)
 
     async def bad_settings(self):
-        await self.sql("set role nosuch", "set timezone = 'Nowhere'",
+        await self.sql("set role nosuch", "set search_path to",
                        "set work_mem = 'bad'", "set row_security = maybe",
                        "select set_config('role', 'nosuch', false)",
                        "set session authorization bob",

@@ -332,9 +332,6 @@ NOT_YET = {
     "a parse alone": "what is unsure pins",
     "an unnamed one replaced": "what is unsure pins",
     "an unnamed one skipped": "what is unsure pins",
-    "a text": "a text that cannot be read pins, though it failed as a whole",
-    "a batch of a text":
-        "a text that cannot be read pins, though it failed as a whole",
 }
 
 

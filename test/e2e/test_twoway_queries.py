@@ -131,7 +131,6 @@ SCRIPTS = {
 # that cannot be read.
 PINS = (
     "a function that writes",
-    "errors",
     "errors by the protocol",
     "functions",
 )
