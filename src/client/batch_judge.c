@@ -122,6 +122,8 @@ collect_verdict(struct client *client, const struct verdict *verdict,
 	}
 	batch->untracks =
 	    batch->untracks || batch_untracks(client, verdict, all->is_query);
+	batch->has_begin = batch->has_begin || verdict->kind == SQL_BEGIN ||
+	    (verdict->kind == SQL_MULTI && verdict->has_transaction_control);
 	batch->has_unread = batch->has_unread || verdict->kind == SQL_UNKNOWN;
 	batch->has_ops = batch->has_ops || verdict->ops != NULL;
 	all->is_harmless = all->is_harmless && is_harmless(verdict);

@@ -69,6 +69,7 @@ struct batch {
 	bool is_read;          /* may run alone on a replica */
 	bool is_empty;         /* nothing in it that a server must answer */
 	bool ends_transaction; /* a single COMMIT or ROLLBACK */
+	bool has_begin;        /* something in it begins a transaction */
 	bool may_end;          /* something in it may end a failed one */
 	bool begins_read_only; /* a single BEGIN READ ONLY, nothing else */
 	/* BEGIN READ ONLY is followed by more: where that begins; else 0. */
@@ -114,6 +115,8 @@ struct unnamed {
 	uint32_t capacity; /* of .bytes */
 	uint64_t number;   /* see unnamed.c; 0: none */
 	uint64_t batch;    /* of its Parse, on the server it was sent to */
+	uint64_t sent;     /* its number among the messages to that server; 0:
+	                      it has been parsed again since */
 	bool is_doubtful;  /* an error came before it: an older one may be
 	                      there still */
 	struct form *told; /* shared; as it was described to the client; NULL:

@@ -189,16 +189,11 @@ route_again(struct client *client)
 /*
  * The settings of the client are no longer possible: its role may have been
  * dropped. That is the answer to its request, and the session lives, so that it
- * can change them. A transaction that has not begun yet cannot fail over them
- * again and again, though.
+ * can change them.
  */
 static void
 refuse_request(struct client *client, const struct error *err)
 {
-	if (client->begin.length > 0) {
-		client_close(client, CLOSE_CLIENT_SETTINGS, err);
-		return;
-	}
 	log_info(&client->log, "settings refused by the server: %s", err->text);
 	client->session.was_refused = true;
 	client->is_cancelled = false;

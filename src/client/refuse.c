@@ -40,6 +40,20 @@ refuse_status(const struct client *client)
 	return client->begin_status == 'E' ? 'E' : 'T';
 }
 
+/* What is refused was to begin a transaction: more of it may be on its way, and
+ * must not run without. So it has begun, and failed. */
+static void
+keep_begin(struct client *client)
+{
+	struct buf begin = {0};
+	bool fits = msg_query(&begin, "BEGIN");
+
+	assert(fits);
+	kept_append(client_blocks(client), &client->begin, buf_bytes(&begin),
+	    begin.length);
+	buf_fini(&begin);
+}
+
 bool
 refuse_held(struct client *client, const struct error *err)
 {
@@ -47,6 +61,10 @@ refuse_held(struct client *client, const struct error *err)
 	bool ok;
 
 	client->has_batch = false;
+	if (client->begin.length == 0 && client->batch.bytes > 0 &&
+	    client->batch.has_begin) {
+		keep_begin(client);
+	}
 	if (client->begin.length > 0) {
 		/* What begins on a server one day has failed already. */
 		client->begin_status = 'E';

@@ -188,7 +188,8 @@ session_look_for_way_out(struct client *client, const struct session_ops *ops)
 	struct session *session = &client->session;
 	const struct session_op *op;
 
-	if (!session->was_refused || ops == NULL || ops->count == 0) {
+	if (!session->was_refused || session->way_out != NULL || ops == NULL ||
+	    ops->count == 0) {
 		return;
 	}
 	op = &ops->items[0];
@@ -206,7 +207,14 @@ session_look_for_way_out(struct client *client, const struct session_ops *ops)
 void
 session_forget_way_out(struct client *client)
 {
-	profile_release(&client->session.way_out);
+	struct session *session = &client->session;
+	const struct params none = {0};
+
+	profile_release(&session->way_out);
+	if (session->was_refused && client->begin_status == 'E') {
+		/* A transaction that has failed runs nothing. */
+		session->way_out = pools_profile(client->set->pools, &none);
+	}
 }
 
 struct profile *
@@ -550,7 +558,7 @@ session_on_leave(struct client *client)
 {
 	struct session *session = &client->session;
 
-	session_forget_way_out(client);
+	profile_release(&session->way_out);
 	params_fini(&session->explained);
 	changes_rollback(&session->changes);
 	session->is_settling = false;

@@ -59,6 +59,7 @@ void session_fini(struct client *client);
  */
 void session_look_for_way_out(
     struct client *client, const struct session_ops *ops);
+/* But when its transaction has failed before it began: then none of them. */
 void session_forget_way_out(struct client *client);
 
 /* What a server is to have for the client's batch. */
@@ -101,6 +102,16 @@ struct session_run session_query(struct client *client, const char *text,
  * parameters, as in its Parse. Returns why it cannot be followed. */
 const char *session_bind(struct client *client, const uint8_t *body,
     size_t size, struct session_ops *ops, const uint8_t *types, size_t count);
+
+/*
+ * Where a parameter of a Bind BODY is NULL, to a statement of TEXT (LENGTH
+ * bytes) that does OPS, and resets a setting, OUT gets the whole message with
+ * the value that the client began with instead. False: there is none, or
+ * something else might be made of that parameter.
+ */
+bool session_fill_bind(const struct client *client, const uint8_t *body,
+    size_t size, const struct session_ops *ops, const char *text, size_t length,
+    struct buf *out);
 
 /* Nothing is bound to it any more. */
 void session_unbind(struct client *client);

@@ -115,6 +115,7 @@ unnamed_note(struct client *client, const uint8_t *body, size_t body_here)
 		}
 		client->unnamed.is_doubtful = false;
 		client->unnamed.batch = answers_batch(&server->answers);
+		client->unnamed.sent = server->answers.sent;
 		server->unnamed_number = client->unnamed.number;
 		server->unnamed_queries = server->answers.queries;
 	}
@@ -158,12 +159,29 @@ unnamed_is_doubtful(const struct client *client)
 	return client->unnamed.is_doubtful && is_there(client, client->server);
 }
 
+/* Whether the error is about the Parse of the client's latest. A server that
+ * has read such a message has none then, for it drops the older one first. */
+static bool
+fails_itself(const struct client *client)
+{
+	const struct unnamed *unnamed = &client->unnamed;
+
+	return client->is_tracked && unnamed->size > 0 &&
+	    unnamed->number == client->server->unnamed_number &&
+	    unnamed->sent == client->server->answers.done + 1 &&
+	    is_sure_parse(unnamed->bytes, unnamed->size);
+}
+
 void
 unnamed_on_error(struct client *client)
 {
 	struct server *server = client->server;
 
-	if (answers_owes_parse(&server->answers)) {
+	if (fails_itself(client)) {
+		unnamed_drop(client);
+		server->unnamed_number = 0;
+		client->unnamed_open = false;
+	} else if (answers_owes_parse(&server->answers)) {
 		/* The server knows what is there. */
 		client->unnamed.size = 0;
 		client->unnamed.is_doubtful = true;
@@ -229,6 +247,7 @@ parse_again(struct client *client, struct out *out)
 	out_copy(out, types, types_bytes);
 	out->server->unnamed_number = client->unnamed.number;
 	out->server->unnamed_queries = out->server->answers.queries;
+	client->unnamed.sent = 0; /* if it fails, the client has it still */
 }
 
 /* A Bind of the unnamed statement of an earlier batch, or a Describe. */

@@ -4,6 +4,7 @@ import pytest
 import wire
 from tenants import COUNT, run_tenants, tenants
 from twoway import MULTIPLEXED
+from wire import bind, execute, parse, query, sync
 
 SERVERS = 3 if MULTIPLEXED else COUNT + 20
 
@@ -72,3 +73,38 @@ def test_a_session_outlives_its_role(pgweir, cluster, doomed, way_out):
         assert conn.value("select current_user") == "app"
         assert other.value("select current_user") == "app"
     doomed.execute("revoke bob from app")
+
+
+@pytest.mark.parametrize("begin", [
+    query("begin"), query("begin read only"),
+    parse("begin") + bind() + execute() + sync(),
+    parse("begin", "s") + bind((), "s") + execute() + sync(),
+    query("begin; select 1")])
+@pytest.mark.parametrize("nodes", ["primary", "all"])
+def test_nothing_runs_of_a_transaction_that_a_lost_role_began(
+        pgweir, cluster, doomed, begin, nodes):
+    """All of it was sent before anything was answered."""
+    proxy = pgweir(databases=place(cluster, nodes, 1))
+    doomed.execute("grant bob to app; grant create on schema public to bob")
+    with proxy.login() as conn, proxy.login() as other:
+        conn.ask("set role doomed")
+        doomed.execute("drop role doomed")
+        other.ask("set my.tenant = 'x'; reset role")
+        conn.send(begin, query("set role bob"),
+                  query("create table outside (i int)"), sync(),
+                  query("commit"))
+        seen = [conn.read_until("Z") for _ in range(5)]
+        # One that is READ ONLY has been held back, and fails with the next.
+        failed = [got for got in seen if got[-1].payload == b"E"]
+        assert [got[-1].payload for got in seen[1:]] == [b"E"] * 3 + [b"I"]
+        assert [wire.fields_of(got[0].payload)["C"] for got in failed[:-1]] \
+            == ["22023", "25P02", "25P02"][:len(failed) - 1]
+        assert [got.type for got in seen[3]] == ["Z"]
+        assert seen[4][0].payload == b"ROLLBACK\0"
+        assert doomed.execute("select to_regclass('outside')").fetchone() == (
+            None,)
+        conn.ask("set role bob")
+        assert conn.value("select current_user") == "bob"
+        assert other.value("select current_user") == "app"
+    doomed.execute("revoke bob from app; revoke create on schema public from"
+                   " bob")

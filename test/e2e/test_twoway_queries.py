@@ -131,6 +131,7 @@ SCRIPTS = {
 # that cannot be read.
 PINS = (
     "a function that writes",
+    "errors",
     "errors by the protocol",
     "functions",
 )
