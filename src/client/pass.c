@@ -325,6 +325,52 @@ pass_message(struct client *client, struct run *run, const struct frame *frame)
 	return false;
 }
 
+/* Passes BIND on in place of FRAME, which is at the run's position. */
+static bool
+pass_instead(struct client *client, struct run *run, const struct frame *frame,
+    const struct buf *bind)
+{
+	const uint8_t *bytes = run->bytes;
+	size_t at = run->at, size = run->size;
+	struct frame filled;
+	bool ok;
+
+	run_cut(run, 0);
+	run->bytes = buf_bytes(bind);
+	run->size = bind->length;
+	run->at = 0;
+	run->start = 0;
+	ok = frame_parse(run->bytes, run->size, FRAME_MAX_BODY, &filled) ==
+	        FRAME_OK &&
+	    pass_message(client, run, &filled);
+	if (ok) {
+		out_copy(
+		    &run->out, run->bytes + run->start, run->at - run->start);
+		at += frame_bytes(frame);
+	}
+	run->bytes = bytes;
+	run->size = size;
+	run->at = at;
+	run->start = at;
+	return ok;
+}
+
+static bool
+pass_next(struct client *client, struct run *run, const struct frame *frame)
+{
+	struct buf bind = {0};
+	bool ok;
+
+	if (frame->type != MSG_BIND) {
+		return pass_message(client, run, frame);
+	}
+	ok = pass_fill_bind(client, run, frame, &bind)
+	    ? pass_instead(client, run, frame, &bind)
+	    : pass_message(client, run, frame);
+	buf_fini(&bind);
+	return ok;
+}
+
 /* Whether the message at the run's position may go on now. False: stop. */
 static bool
 next_message(struct client *client, struct run *run, struct frame *frame)
@@ -398,7 +444,7 @@ pass_messages(
 			}
 			return run.at;
 		}
-		if (!pass_message(client, &run, &frame)) {
+		if (!pass_next(client, &run, &frame)) {
 			break;
 		}
 		forget_session(client, &run);

@@ -42,4 +42,9 @@ void pass_scan(
 bool pass_session(
     struct client *client, struct run *run, const struct frame *frame);
 
+/* Whether the Bind FRAME, which is next in RUN, has to be another one, which is
+ * then in OUT: NULL would set what the server began with, not the client. */
+bool pass_fill_bind(struct client *client, const struct run *run,
+    const struct frame *frame, struct buf *out);
+
 #endif

@@ -107,47 +107,107 @@ find_types(const uint8_t *body, size_t size, size_t *count)
 	return body + before + 2;
 }
 
+/* What is bound. */
+struct bound_text {
+	struct session_ops *ops; /* borrowed; NULL: nothing of interest */
+	const uint8_t *types;    /* declared, of .count parameters */
+	size_t count;
+	const char *text; /* NULL: not kept */
+	size_t length;
+	bool is_unnamed;
+};
+
+static void
+find_unnamed(const struct client *client, struct bound_text *bound)
+{
+	const struct unnamed *unnamed = &client->unnamed;
+	size_t ignored;
+
+	bound->ops = client->session.unnamed_ops;
+	if (bound->ops != NULL && unnamed->size > 0) {
+		bound->types =
+		    find_types(unnamed->bytes, unnamed->size, &bound->count);
+		bound->text = batch_text(MSG_PARSE, unnamed->bytes,
+		    unnamed->size, &bound->length, &ignored);
+	}
+}
+
+static void
+find_named(struct client *client, const struct prepare_name *name,
+    struct bound_text *bound)
+{
+	struct statement *statement;
+
+	if (prepare_look_up(client, name, &statement) != NAME_KNOWN) {
+		return;
+	}
+	bound->ops = statement->verdict.ops;
+	bound->types = statement->body + statement->text_length + 3;
+	bound->count = (size_t)bound->types[-2] << 8 | bound->types[-1];
+	bound->text = (const char *)statement->body;
+	bound->length = statement->text_length;
+}
+
+/* False if the Bind is malformed. */
+static bool
+find_bound(struct client *client, const struct run *run, const uint8_t *body,
+    size_t size, struct bound_text *bound)
+{
+	struct prepare_name name;
+
+	*bound = (struct bound_text){0};
+	if (!prepare_find_name(MSG_BIND, body, size, &name)) {
+		return false;
+	}
+	bound->is_unnamed = name.length == 0;
+	if (bound->is_unnamed) {
+		find_unnamed(client, bound);
+	} else if (client->is_tracked && is_looked_at(client, run)) {
+		find_named(client, &name, bound);
+	}
+	return true;
+}
+
 static void
 bind_session(struct client *client, const struct run *run, const uint8_t *body,
     const struct frame *frame)
 {
-	const struct unnamed *unnamed = &client->unnamed;
-	const uint8_t *types = NULL;
-	struct session_ops *ops = NULL;
-	struct statement *statement;
-	struct prepare_name name;
-	size_t count = 0;
+	struct bound_text bound;
 	const char *reason;
 
-	if (!prepare_find_name(MSG_BIND, body, frame->body_bytes, &name)) {
+	if (!find_bound(client, run, body, frame->body_bytes, &bound)) {
 		return;
 	}
-	if (name.length == 0 && unnamed_is_doubtful(client)) {
+	if (bound.is_unnamed && unnamed_is_doubtful(client)) {
 		link_pin(client, "unnamed statement");
 	}
-	if (name.length == 0) {
-		ops = client->session.unnamed_ops;
-		if (ops != NULL && unnamed->size > 0) {
-			types =
-			    find_types(unnamed->bytes, unnamed->size, &count);
-		}
-	} else if (client->is_tracked && is_looked_at(client, run) &&
-	    prepare_look_up(client, &name, &statement) == NAME_KNOWN) {
-		ops = statement->verdict.ops;
-		types = statement->body + statement->text_length + 3;
-		count = (size_t)types[-2] << 8 | types[-1];
-	}
 	if (body[0] != '\0') {
-		if (ops != NULL) {
+		if (bound.ops != NULL) {
 			link_pin(client, "setting by a named portal");
 		}
 		return;
 	}
-	reason =
-	    session_bind(client, body, frame->body_bytes, ops, types, count);
+	reason = session_bind(client, body, frame->body_bytes, bound.ops,
+	    bound.types, bound.count);
 	if (reason != NULL) {
 		link_pin(client, reason);
 	}
+}
+
+bool
+pass_fill_bind(struct client *client, const struct run *run,
+    const struct frame *frame, struct buf *out)
+{
+	const uint8_t *body = run->bytes + run->at + FRAME_HEADER_BYTES;
+	size_t here = run->size - run->at - FRAME_HEADER_BYTES;
+	struct bound_text bound;
+
+	return !client->on_replica && !client->server->answers.copy_in &&
+	    here >= frame->body_bytes && is_looked_at(client, run) &&
+	    find_bound(client, run, body, frame->body_bytes, &bound) &&
+	    bound.ops != NULL && bound.text != NULL &&
+	    session_fill_bind(client, body, frame->body_bytes, bound.ops,
+	        bound.text, bound.length, out);
 }
 
 /* Whether what does OPS is a SELECT. */

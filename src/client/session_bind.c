@@ -117,6 +117,86 @@ copy_values(struct session_bound *bound, const uint8_t *body, size_t size,
 	return true;
 }
 
+/* ---- NULL, which resets -------------------------------------------------- */
+
+/* Whether parameter number WANTED stands in TEXT once at most. What is a
+ * string or a comment there is taken for one, too. */
+static bool
+is_used_once(const char *text, size_t length, size_t wanted)
+{
+	unsigned found = 0;
+
+	for (size_t i = 0; i < length; i++) {
+		size_t number = 0;
+
+		if (text[i] != '$') {
+			continue;
+		}
+		while (i + 1 < length && text[i + 1] >= '0' &&
+		    text[i + 1] <= '9' && number <= UINT16_MAX) {
+			number = 10 * number + (size_t)(text[++i] - '0');
+		}
+		found += number == wanted ? 1 : 0;
+	}
+	return found <= 1;
+}
+
+/* What NULL for parameter number WANTED is to be; NULL: that. */
+static const char *
+value_for_null(const struct client *client, const struct session_ops *ops,
+    size_t wanted, const char *text, size_t length)
+{
+	for (size_t i = 0; i < ops->count; i++) {
+		const struct session_op *op = &ops->items[i];
+
+		if (op->kind == SESSION_SET && op->parameter == wanted &&
+		    strcmp(op->name, "session_authorization") != 0 &&
+		    is_used_once(text, length, wanted)) {
+			return profile_get(client->session.startup, op->name);
+		}
+	}
+	return NULL;
+}
+
+bool
+session_fill_bind(const struct client *client, const uint8_t *body, size_t size,
+    const struct session_ops *ops, const char *text, size_t length,
+    struct buf *out)
+{
+	bool is_filled = false;
+	struct reader reader;
+	struct msg msg;
+	int16_t count;
+	size_t taken = 0;
+
+	reader_init(&reader, body, size);
+	(void)reader_cstr(&reader); /* portal */
+	(void)reader_cstr(&reader); /* statement */
+	count = reader_i16(&reader);
+	(void)reader_bytes(&reader, count < 0 ? 0 : 2 * (size_t)count);
+	count = reader_i16(&reader);
+	msg_begin(&msg, out, MSG_BIND);
+	for (int16_t i = 0; i < count && reader_ok(&reader); i++) {
+		int32_t bytes = reader_i32(&reader);
+		size_t at = size - reader_left(&reader);
+		const char *value;
+
+		if (bytes >= 0) {
+			(void)reader_bytes(&reader, (size_t)bytes);
+		} else if (reader_ok(&reader) &&
+		    (value = value_for_null(
+		         client, ops, (size_t)i + 1, text, length)) != NULL) {
+			msg_put_bytes(&msg, body + taken, at - 4 - taken);
+			msg_put_i32(&msg, (int32_t)strlen(value));
+			msg_put_bytes(&msg, value, strlen(value));
+			taken = at;
+			is_filled = true;
+		}
+	}
+	msg_put_bytes(&msg, body + taken, size - taken);
+	return msg_end(&msg) && is_filled && reader_ok(&reader);
+}
+
 /* A statement that only a Query can have in another form. */
 static bool
 needs_other_form(const struct session_ops *ops)

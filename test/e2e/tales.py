@@ -84,17 +84,11 @@ TALES = {
 
 # What is known to go wrong still.
 NOT_YET = {
-    "a parameter that is null resets": "RESET is the server's",
-    "a parameter that is null resets for a transaction":
-        "RESET is the server's",
     "an unnamed statement before an error, with another behind it":
         "it is forgotten with the one that was skipped",
     "an error names the statement that was bound":
         "of two names for one text the first is taken",
     "a prepared DISCARD ALL forgets what the client came with":
         "RESET is the server's",
-    "a prepared DEALLOCATE in a transaction": "it is never answered",
-    "a DEALLOCATE prepared and bound at once is the next client's, too":
-        "it goes under the client's own name, and nothing pins",
     "discard all forgets a role": "RESET is the server's",
 }

@@ -17,9 +17,8 @@ from twoway import ROOMY, cases
 SERVERS = 2
 AT_ONCE = 20  # seeds in one test
 SHORTEN_SECONDS = 30
-# Left out so far, see what is NOT_YET in tales.py: a parameter that is null,
-# DEALLOCATE, DISCARD ALL.
-LATER = ("None", "deallocate", "discard all")
+# Left out so far, see what is NOT_YET in tales.py.
+LATER = ("deallocate", "discard all")
 
 
 def differs(stage, tale, nodes):
