@@ -200,6 +200,7 @@ struct client {
 	bool is_leaving;      /* has sent Terminate */
 	bool is_serializable; /* by default; nothing is, on a standby */
 	bool keeps_snapshot; /* its transactions have one snapshot by default */
+	bool has_idle_limit; /* its servers would leave when they are idle */
 	bool has_temporary_path; /* it began with a search_path to pg_temp */
 	bool is_tracked;         /* its statements' names are followed */
 	bool untracks;           /* but not from the text that is next */

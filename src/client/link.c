@@ -79,6 +79,8 @@ pin_at_once(struct client *client)
 		link_pin(client, "session pooling");
 	} else if (client->has_temporary_path) {
 		link_pin(client, "temporary object");
+	} else if (client->has_idle_limit) {
+		link_pin(client, "limit of idle time");
 	}
 }
 
@@ -247,7 +249,7 @@ on_applied(void *holder, const struct error *err, bool is_refusal)
 
 		pool_set_welcome(client->pool, server);
 		client->server = NULL;
-		if (server_is_releasable(server)) {
+		if (server_is_releasable(server) && !client->has_idle_limit) {
 			server_release(server);
 		} else {
 			server_drop(server, CLOSE_SERVER_UNCLEAN);

@@ -12,11 +12,13 @@
 #include "client/request.h"
 #include "conf/config.h"
 #include "server/pool_int.h"
+#include "server/profile.h"
 #include "server/server_int.h"
 #include "server/statement.h"
 #include "sql/session_ops.h"
 
-/* Whether the texts that are next may do anything to it. */
+/* Whether the texts that are next may do anything to it. In session pooling
+ * that matters to those only who have something that RESET goes back to. */
 static bool
 is_looked_at(const struct client *client, const struct run *run)
 {
@@ -25,7 +27,8 @@ is_looked_at(const struct client *client, const struct run *run)
 	}
 	/* Who had its server before a reload made it session mode shares it. */
 	return client->pin == NULL ||
-	    client->pool->options.mode != POOL_MODE_SESSION;
+	    client->pool->options.mode != POOL_MODE_SESSION ||
+	    profile_settings(client->session.startup)->count > 0;
 }
 
 /* An end of the transaction in a text that is not followed. */

@@ -137,7 +137,7 @@ choose_class(struct client *client)
 	const struct settings *settings = config_settings(client->set->config);
 	struct router_request request = {
 	    .is_read = is_shared_mode(client) && batch->is_read &&
-	        client->begin_status == 0 \&\&
+	        client->begin_status == 0 && !client->has_idle_limit &&
 	        !(client->is_serializable && client->begin.length == 0),
 	    .bytes = client->begin.length + batch->bytes,
 	    .replay_max_bytes = settings->replay_max_bytes,

@@ -48,6 +48,8 @@ derive(struct client *client)
 	    profile_get(now, "default_transaction_isolation");
 
 	client->session.meaning = *profile_meaning(now);
+	client->has_idle_limit = session_limits_idling(
+	    "idle_session_timeout", profile_get(now, "idle_session_timeout"));
 	client->is_serializable =
 	    isolation != NULL && str_equal_nocase(isolation, "serializable");
 	client->keeps_snapshot = isolation != NULL &&

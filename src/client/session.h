@@ -68,6 +68,10 @@ struct profile *session_profile(const struct client *client);
 /* A server has it. */
 void session_on_linked(struct client *client);
 
+/* Whether a server with the setting NAME at VALUE (may be NULL) leaves when it
+ * is idle: one that is shared must not. */
+bool session_limits_idling(const char *name, const char *value);
+
 /* Why a text with VERDICT keeps its client's server, static; NULL: it does
  * not, it is followed. */
 const char *session_pin_reason(const struct verdict *verdict);

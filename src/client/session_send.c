@@ -67,6 +67,13 @@ is_encoding_shared(const struct server *server)
 	return client != NULL && own != NULL && str_equal_nocase(client, own);
 }
 
+bool
+session_limits_idling(const char *name, const char *value)
+{
+	return strcmp(name, "idle_session_timeout") == 0 && value != NULL &&
+	    strspn(value, "0") != strlen(value);
+}
+
 static const char *
 check_set(
     const struct client *client, const struct session_op *op, const char *value)
@@ -79,6 +86,9 @@ check_set(
 	}
 	if (!is_ascii(value) && !is_encoding_shared(client->server)) {
 		return "setting that is not ASCII";
+	}
+	if (!op->is_local && session_limits_idling(op->name, value)) {
+		return "limit of idle time";
 	}
 	if (strcmp(op->name, "search_path") == 0 &&
 	    sql_names_temporary(value, strlen(value))) {

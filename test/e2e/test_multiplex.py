@@ -341,3 +341,26 @@ def test_an_error_does_not_keep_a_server(pgweir, cluster, steps):
             seen = session.run(step)
         assert seen
         assert other.value("select 1") == "1"
+
+
+def test_without_prepared_statements_of_pgweir_a_client_keeps_its_server(
+        pgweir, cluster):
+    proxy = pgweir(**on_servers(cluster, 2, max_prepared_statements=0))
+    with proxy.login() as conn, proxy.login() as other:
+        conn.send(*prepare("s", "select 'mine'"))
+        assert conn.types_until() == "1Z"
+        other.send(*prepare("s", "select 'other'"))
+        assert other.types_until() == "1Z"
+        for one, what in ((conn, "mine"), (other, "other"), (conn, "mine")):
+            one.send(*use("s"))
+            assert one.read_result().rows == [[what]]
+        with proxy.login() as third:
+            third.send(wire.query("select 1"))
+            error = wire.fields_of(third.read_until("E")[-1].payload)
+            assert error["M"] == "query_wait_timeout"
+        conn.send(wire.terminate())
+        conn.assert_closed()
+        with proxy.login() as fourth:
+            fourth.send(*use("s"))
+            with pytest.raises(wire.WireError, match='"s" does not exist'):
+                fourth.read_result()

@@ -4,6 +4,9 @@ import re
 
 import pytest
 
+import wire
+from wire import bind, execute, parse, query, sync
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -29,3 +32,58 @@ def test_every_setting_a_session_can_make_is_in_the_table(cluster):
     assert [name for name, _ in there if name not in rows] == []
     wrong = [name for name, superuser in there if rows[name] != superuser]
     assert wrong == []
+
+
+def whole(text):
+    return parse(text) + bind() + execute() + sync()
+
+
+@pytest.mark.parametrize("form", [query, whole])
+@pytest.mark.parametrize("reset", [
+    "reset work_mem", "set work_mem to default", "reset all", "discard all"])
+def test_reset_in_session_pooling_goes_back_to_what_the_client_came_with(
+        pgweir, form, reset):
+    proxy = pgweir(pool_mode="session")
+    with proxy.login(options="-c work_mem=6MB -c my.tenant=x") as conn:
+        conn.ask("set work_mem = '7MB'")
+        conn.send(form(reset))
+        conn.read_until("Z")
+        assert conn.value("show work_mem") == "6MB"
+        assert conn.value("show my.tenant") == "x"
+
+
+def test_startup_parameters_may_be_ignored(pgweir):
+    proxy = pgweir(ignore_startup_parameters="no_such_setting, work_mem")
+    with proxy.login(no_such_setting="1", work_mem="6MB") as conn:
+        assert conn.value("show work_mem") == "4MB"
+    with pytest.raises(wire.WireError, match="unrecognized configuration"):
+        proxy.login(another_one="1")
+
+
+ENDS_IDLE = "set idle_session_timeout = '100ms'"
+
+
+@pytest.mark.parametrize("startup", [
+    {}, {"options": "-c idle_session_timeout=100ms"}])
+def test_a_limit_of_idle_time_ends_its_client_and_nobody_else(
+        pgweir, startup):
+    """As without pgweir; a server that is shared is not idle for long."""
+    proxy = pgweir(default_pool_size=3)
+    with proxy.login() as other:
+        with proxy.login(**startup) as conn:
+            conn.ask("select 1" if startup else ENDS_IDLE)
+            error = wire.fields_of(conn.read_until("E")[-1].payload)
+            assert (error["S"], error["C"]) == ("FATAL", "57P05")
+            conn.assert_closed()
+        assert other.value("show idle_session_timeout") == "0"
+
+
+@pytest.mark.parametrize("text", [
+    "begin; set local idle_session_timeout = '50ms'; commit",
+    "set idle_session_timeout = 0", "set idle_session_timeout to default"])
+def test_no_limit_of_idle_time_keeps_no_server(pgweir, text):
+    proxy = pgweir(default_pool_size=1, query_wait_timeout=2)
+    with proxy.login() as conn, proxy.login() as other:
+        conn.ask(text)
+        assert other.value("select 1") == "1"
+        assert conn.value("show idle_session_timeout") == "0"
