@@ -622,6 +622,8 @@ PINS = [f"sql: {name}" for name in SQL_LEVEL] + [
     "deallocate: by name, the protocol",
     "deallocate: not there",
     "deallocate: all by the protocol",
+    "deallocate: all by a prepared statement",
+    "deallocate: one by a prepared statement",
     "deallocate: all in a pipeline",
     "deallocate: discard all by the protocol",
     "deallocate: discard all in a transaction",
