@@ -8,12 +8,14 @@
  * here, where the client's names are.
  */
 #include <string.h>
+#include <strings.h>
 
 #include "client/session_int.h"
 #include "core/buf.h"
 #include "core/mem.h"
 #include "server/profile.h"
 #include "server/server_int.h"
+#include "sql/lexer.h"
 #include "sql/session_ops.h"
 
 /* Does nothing, has no rows, and may stand in a transaction. */
@@ -131,6 +133,52 @@ rewrite_discard_all(struct rewrite *rewrite, const struct session_op *op)
 	buf_fini(&values);
 }
 
+/* PostgreSQL cuts longer names, and says so. */
+#define NAME_MAX_BYTES ((size_t)63)
+
+/* Where the name begins in a DEALLOCATE of LENGTH bytes. */
+static const char *
+find_name(const char *text, size_t length, bool std_strings)
+{
+	struct lexer lexer;
+	struct token name, next;
+
+	lexer_init(&lexer, text, length, std_strings);
+	lexer_next(&lexer, &name); /* DEALLOCATE */
+	lexer_next(&lexer, &name);
+	lexer_next(&lexer, &next);
+	return name.class == TOKEN_WORD && name.length == strlen("prepare") &&
+	        strncasecmp(name.start, "prepare", name.length) == 0 &&
+	        next.class != TOKEN_END
+	    ? next.start
+	    : name.start;
+}
+
+/* The one statement of OP is done away with here. */
+static void
+put_no_statement(struct rewrite *rewrite, const struct session_op *op)
+{
+	bool std_strings = rewrite->client->std_strings;
+	size_t start, end;
+
+	if (op->name != NULL && rewrite->client->pin == NULL &&
+	    strlen(op->name) >= NAME_MAX_BYTES &&
+	    sql_statement_range(rewrite->text, rewrite->length, std_strings,
+	        op->statement, &start, &end)) {
+		const char *name =
+		    find_name(rewrite->text + start, end - start, std_strings);
+
+		/* Of a channel that nobody can have: who listens is pinned. */
+		take_up_to(rewrite, op->statement, true);
+		buf_append_str(rewrite->out, "UNLISTEN ");
+		buf_append(
+		    rewrite->out, name, (size_t)(rewrite->text + end - name));
+		return;
+	}
+	take_up_to(rewrite, op->statement, true);
+	buf_append_str(rewrite->out, NO_STATEMENT);
+}
+
 /* One of ours must not be meant: a name that never is. */
 static void
 put_other_name(struct rewrite *rewrite, const struct session_op *op)
@@ -179,8 +227,7 @@ rewrite_deallocate(struct rewrite *rewrite, const struct session_op *op)
 	} else if (state == NAME_WAIT) {
 		rewrite->must_wait = true;
 	} else if (state == NAME_KNOWN) {
-		take_up_to(rewrite, op->statement, true);
-		buf_append_str(rewrite->out, NO_STATEMENT);
+		put_no_statement(rewrite, op);
 		add_step(rewrite,
 		    (struct session_step){
 		        .tag = is_all ? "DEALLOCATE ALL" : "DEALLOCATE",

@@ -529,7 +529,11 @@ DEALLOCATE = {
         'deallocate "all"', use("all")],
     "by a long name": [
         prepare("x" * 70, ONE), "deallocate " + "x" * 70, use("x" * 70),
-        prepare("x" * 63, ONE), "deallocate " + "x" * 63, use("x" * 63)],
+        prepare("x" * 63, ONE), "deallocate " + "x" * 63, use("x" * 63),
+        prepare("x" * 63, ONE), "deallocate prepare /* it */ " + "x" * 70,
+        use("x" * 63), prepare("x" * 63, ONE),
+        "select 1; deallocate \"" + "x" * 64 + "\" ; select 2",
+        use("x" * 63)],
     "not there": ["deallocate s", whole("deallocate s"),
                   "deallocate pgweir_1", "begin", "deallocate s", "rollback"],
     "by a name like ours": [
@@ -631,7 +635,6 @@ PINS = [f"sql: {name}" for name in SQL_LEVEL] + [
 
 
 NOT_YET = {
-    "deallocate: by a long name": "no notice that the name is cut",
     "named: of a table that was rolled back": "a plan that changed is healed",
 }
 
