@@ -175,10 +175,6 @@ static const struct status_case {
         "this version; set auth_type to plain (password in clear text), trust "
         "(any password, known users) or any (any user name; every database "
         "needs user=)"},
-    {"pool_mode", "statement",
-        "pool_mode = statement: this way of pooling does not exist yet in "
-        "this version; transaction works for the same clients, and allows "
-        "transactions too"},
     {"server_tls_sslmode", NULL, ""},
     {"server_tls_sslmode", "allow", ""},
     {"server_tls_sslmode", "require",
