@@ -431,6 +431,9 @@ release_parts(struct client *client)
 	timeouts_end(client);
 	pool_forget(&client->waiter);
 	limits_unseat(&client->set->pools->limits, &client->seat);
+	if (client->pool != NULL) {
+		pool_leave(client->pool);
+	}
 	loop_unready(client->set->loop, &client->ready);
 	stream_close(&client->stream);
 	login_free(&client->login);

@@ -265,6 +265,7 @@ come_in(struct client *client, const char *server_user)
 		refuse(client, &err);
 		return;
 	}
+	pool_enter(client->pool);
 	meter_begin(client);
 	client->is_tracked = prepare_is_tracked(client);
 	timeouts_configure(client);

@@ -32,6 +32,10 @@ pool_options_read(const struct config *config,
 	int size = config_pool_size(config, entry, user);
 
 	options->size = size == 0 ? SIZE_MAX : (size_t)size;
+	options->min_size = (size_t)config_min_pool_size(config, entry);
+	options->reserve_size =
+	    (size_t)config_reserve_pool_size(config, entry, user);
+	options->reserve_timeout_us = settings->reserve_pool_timeout_us;
 	options->mode = (int)config_pool_mode(config, entry, user);
 	options->server_idle_timeout_us = settings->server_idle_timeout_us;
 	options->server_lifetime_us = config_server_lifetime_us(config, entry);
@@ -42,8 +46,8 @@ pool_options_read(const struct config *config,
 	    settings->server_unreachable_timeout_us;
 	options->failover_wait_us = settings->failover_wait_us;
 	options->round_robin = settings->server_round_robin;
-	options->fast_close = settings->server_fast_close &&
-	    options->mode == POOL_MODE_SESSION;
+	options->fast_close =
+	    settings->server_fast_close && options->mode == POOL_MODE_SESSION;
 	options->split =
 	    settings->read_write_split && options->mode != POOL_MODE_SESSION;
 	options->socket = socket_options_of(settings);
@@ -270,7 +274,25 @@ pools_configure(struct pools *pools, struct config *config)
 	{
 		reconfigure(pool, old);
 	}
+	pools->is_new_config = true;
 	config_unref(&old);
+}
+
+/* Those that keep connections open though no client has come for them yet. */
+static void
+make_kept_pools(struct pools *pools)
+{
+	const struct config *config = pools->config;
+
+	pools->is_new_config = false;
+	for (size_t i = 0; i < config_database_count(config); i++) {
+		const struct database_conf *entry = config_database(config, i);
+
+		if (entry->user != NULL && strcmp(entry->name, "*") != 0 &&
+		    config_min_pool_size(config, entry) > 0) {
+			(void)pool_find(pools, entry->name, entry->user);
+		}
+	}
 }
 
 static void
@@ -278,6 +300,10 @@ on_tick(struct timer *timer)
 {
 	struct pools *pools = list_entry(timer, struct pools, tick);
 	struct pool *pool, *next;
+
+	if (pools->is_new_config) {
+		make_kept_pools(pools);
+	}
 
 	HASH_ITER(hh, pools->table, pool, next)
 	{
@@ -301,6 +327,7 @@ pools_new(struct loop *loop, struct logger *logger, struct resolver *resolver,
 	pools->statements =
 	    statements_new(config_settings(config)->max_statement_bytes);
 	pools->events = *events;
+	pools->is_new_config = true;
 	pools->log = (struct log_source){.logger = logger};
 	timer_start(&pools->tick, loop, TICK_US, TICK_US, on_tick);
 	return pools;
@@ -366,6 +393,19 @@ pools_free(struct pools **pools)
 	config_unref(&set->config);
 	free(set);
 	*pools = NULL;
+}
+
+void
+pool_enter(struct pool *pool)
+{
+	pool->clients++;
+}
+
+void
+pool_leave(struct pool *pool)
+{
+	assert(pool->clients > 0);
+	pool->clients--;
 }
 
 struct statements *

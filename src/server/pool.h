@@ -116,6 +116,11 @@ void pool_wait(struct pool *pool, struct waiter *waiter, enum pool_class class,
 /* Takes WAITER out of its queue; nothing happens if it is in none. */
 void pool_forget(struct waiter *waiter);
 
+/* A client that uses POOL has come in, and leaves: some connections are kept
+ * open while there is any, see min_pool_size. */
+void pool_enter(struct pool *pool);
+void pool_leave(struct pool *pool);
+
 /* Whether a read may go to anything but the primary now. */
 bool pool_has_replica(struct pool *pool);
 

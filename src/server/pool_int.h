@@ -48,8 +48,11 @@ struct welcome {
 
 /* What the configuration says for a pool. */
 struct pool_options {
-	size_t size; /* per node; SIZE_MAX: no limit */
-	int mode;    /* enum pool_mode */
+	size_t size;         /* per node; SIZE_MAX: no limit */
+	size_t min_size;     /* per node, kept open while anybody is here */
+	size_t reserve_size; /* per node, on top of .size; 0: no reserve */
+	int64_t reserve_timeout_us; /* when a waiter may have of the reserve */
+	int mode;                   /* enum pool_mode */
 	int64_t server_idle_timeout_us;
 	int64_t server_lifetime_us;
 	int64_t server_connect_timeout_us;
@@ -76,8 +79,9 @@ struct pool {
 	struct cluster_observer observer; /* of cluster */
 	struct list slots;                /* of struct pool_slot, owned */
 	struct list old_slots; /* owned; they go with their last server */
-	struct list queues[POOL_CLASSES];       /* of struct waiter */
-	size_t waiting;                         /* in all of them */
+	struct list queues[POOL_CLASSES]; /* of struct waiter */
+	size_t waiting;                   /* in all of them */
+	size_t clients; /* that have come in, see pool_enter() */
 	int64_t blocked_since_us[POOL_CLASSES]; /* no node can serve; 0: some */
 	int64_t
 	    lost_primary_us; /* a promotion is possible since; 0: it is not */
@@ -104,7 +108,8 @@ struct pools {
 	struct timer tick;
 	uint64_t arrivals;
 	uint64_t last_server_id;
-	size_t active; /* servers held by clients */
+	size_t active;      /* servers held by clients */
+	bool is_new_config; /* pools to be kept open may have to be made */
 	struct gates gates;
 	struct limits limits;
 	bool paused;    /* all of them */
@@ -113,14 +118,34 @@ struct pools {
 	struct log_source log;
 };
 
+/* ---- slot_room.c --------------------------------------------------------- */
+
+/* Opens a connection for somebody who waits, if SLOT has room, counting the
+ * reserve if it may be used, and is not pausing; true if so. */
+bool slot_open(struct pool_slot *slot);
+
+/* As slot_open(), for nobody in particular: without the reserve. */
+bool slot_grow(struct pool_slot *slot);
+
+/* Whether SLOT has more connections than it may; one that comes free goes. */
+bool slot_is_over(const struct pool_slot *slot);
+
+/* Whether a request of CLASS would be sent to SLOT, as things are. */
+bool slot_serves(const struct pool_slot *slot, enum pool_class class);
+
+/* Opens what SLOT lacks to min_pool_size. */
+void slot_keep_minimum(struct pool_slot *slot);
+
+/* How many connections SLOT keeps, though they are idle. */
+size_t slot_minimum(const struct pool_slot *slot);
+
+/* ---- slot.c -------------------------------------------------------------- */
+
 /* A server of SLOT can be handed out, or one could be opened. */
 bool slot_is_usable(const struct pool_slot *slot);
 
 /* How many connections of SLOT are on their way. */
 size_t slot_coming(const struct pool_slot *slot);
-
-/* Opens a connection if SLOT has room and is not pausing; true if so. */
-bool slot_open(struct pool_slot *slot);
 
 /* A connection of SLOT has logged in, or failed for the reason ERR. IS_FINAL:
  * trying again will not help. */

@@ -131,10 +131,8 @@ take_read(struct pool *pool, const struct profile *profile)
 	if (slot->by_state[SERVER_IDLE].count == 0) {
 		/* Its turn, but nobody is free there: let it grow, and use
 		 * another for now. */
-		if (slot->by_state[SERVER_CONNECTING].count +
-		        slot->by_state[SERVER_LOGIN].count ==
-		    0) {
-			(void)slot_open(slot);
+		if (slot_coming(slot) == 0) {
+			(void)slot_grow(slot);
 		}
 		slot = replica_slot(pool, accept_idle);
 	}

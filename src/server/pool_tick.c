@@ -142,14 +142,19 @@ check_idle(struct pool_slot *slot, int64_t now_us)
 
 		if (options->server_idle_timeout_us > 0 &&
 		    now_us - server->idle_since_us >=
-		        options->server_idle_timeout_us) {
+		        options->server_idle_timeout_us &&
+		    slot->count > slot_minimum(slot)) {
 			server_close(server, CLOSE_SERVER_IDLE_TIMEOUT, NULL);
 		} else if (server_has_lived(server, now_us)) {
 			server_close(server, CLOSE_SERVER_LIFETIME, NULL);
 		} else if (server->retire) {
 			server_close(server, CLOSE_SERVER_OBSOLETE, NULL);
-		} else if (slot->count > options->size) {
+		} else if (slot_is_over(slot)) {
 			server_close(server, CLOSE_SERVER_SURPLUS, NULL);
+		} else if (slot->count > options->size &&
+		    now_us - server->idle_since_us >=
+		        options->reserve_timeout_us) {
+			server_close(server, CLOSE_SERVER_RESERVE, NULL);
 		}
 	}
 }
@@ -195,7 +200,7 @@ try_again(struct pool_slot *slot)
 
 	if (pool->options.split && !pool_is_halted(pool) &&
 	    (is_unknown || has_failed)) {
-		(void)slot_open(slot);
+		(void)slot_grow(slot);
 	}
 }
 
@@ -229,6 +234,7 @@ pool_tick(struct pool *pool, int64_t now_us)
 		check_login(slot, now_us);
 		check_applying(slot, now_us);
 		try_again(slot);
+		slot_keep_minimum(slot);
 	}
 	list_foreach_safe (&pool->old_slots, old_link) {
 		check_login(

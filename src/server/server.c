@@ -393,7 +393,7 @@ become_idle(struct server *server)
 		server_close(server, CLOSE_SERVER_OBSOLETE, NULL);
 		return;
 	}
-	if (slot->count > slot->pool->options.size) {
+	if (slot_is_over(slot)) {
 		server_close(server, CLOSE_SERVER_SURPLUS, NULL);
 		return;
 	}

@@ -1,6 +1,6 @@
 /*
- * slot.c - one node's share of a pool: how many connections, and when to try
- * again after a failure.
+ * slot.c - one node's share of a pool: its life, and when to try again after a
+ * failure. How many connections it may have is in slot_room.c.
  *
  * The pause between attempts starts short, so that a restarting server is back
  * at once, and doubles up to server_login_retry.
@@ -16,19 +16,6 @@
 #define FIRST_RETRY_US ((int64_t)100 * 1000)
 /* Never faster than this, whatever server_login_retry says. */
 #define LEAST_RETRY_US ((int64_t)10 * 1000)
-
-bool
-slot_open(struct pool_slot *slot)
-{
-	const struct pool *pool = slot->pool;
-
-	if (slot->count >= pool->options.size || slot->is_old ||
-	    slot->retry_at_us > loop_now_us(pool->set->loop)) {
-		return false;
-	}
-	(void)server_connect(slot);
-	return true;
-}
 
 size_t
 slot_coming(const struct pool_slot *slot)

@@ -93,3 +93,169 @@ def test_fewer_clients_may_come_after_set_but_none_has_to_go(pgweir, cluster):
     clients.append(proxy.login())
     refused(proxy, "app", "app", "max_db_client_connections")
     close(*clients)
+
+
+# ---- servers of a pool ------------------------------------------------------
+def servers(node, user="app", database="app"):
+    """How many server connections USER has on NODE."""
+    return len(node.backends(
+        f"usename = '{user}' and datname = '{database}'"))
+
+
+def hold(proxy, count, database="app", user="app"):
+    """COUNT clients in a transaction each, with a server or waiting for it."""
+    clients = [proxy.login(database, user) for _ in range(count)]
+    for conn in clients:
+        conn.send(wire.query("begin"))
+    return clients
+
+
+def begun(proxy, count, database="app", user="app"):
+    """COUNT clients in a transaction each, with a server."""
+    clients = hold(proxy, count, database, user)
+    for conn in clients:
+        conn.read_result()
+    return clients
+
+
+def queue(proxy, count, database="app", user="app"):
+    """COUNT more clients that wait, each behind the one before."""
+    clients = []
+    waiting = proxy.pool(database, user)["cl_waiting"]
+    for i in range(count):
+        clients += hold(proxy, 1, database, user)
+        wait_until(lambda: proxy.pool(database, user)["cl_waiting"]
+                   == waiting + i + 1, 5, "it waits")
+    return clients
+
+
+def test_a_user_has_a_pool_size_of_its_own(pgweir, cluster):
+    """The user's goes before the database's, and that before the global."""
+    proxy = pgweir(default_pool_size=1, users={"alice": "pool_size=3"},
+                   databases={"app": place(cluster, pool_size=2)})
+    clients = hold(proxy, 5) + hold(proxy, 5, user="alice")
+    wait_until(lambda: servers(cluster.primary) == 2
+               and servers(cluster.primary, "alice") == 3
+               and proxy.pool()["cl_waiting"] == 3
+               and proxy.pool(user="alice")["cl_waiting"] == 2, 5, "5 wait")
+    assert row(proxy, "users", "alice")["pool_size"].strip() == "3"
+    assert row(proxy, "users", "app")["pool_size"] == ""
+    assert row(proxy, "databases", "app")["pool_size"] == "2"
+    close(*clients)
+
+
+def test_min_pool_size_is_kept_open_while_a_client_is_there(pgweir, cluster):
+    proxy = pgweir(databases={"app": place(cluster, min_pool_size=3)},
+                   server_idle_timeout=0.2)
+    assert row(proxy, "databases", "app")["min_pool_size"] == "3"
+    with proxy.login() as conn:
+        wait_until(lambda: proxy.pool()["sv_idle"] == 3, 5, "three are open")
+        pids = {pid for pid, *_ in cluster.primary.backends("usename = 'app'")}
+        # Longer than server_idle_timeout: a moment has no other sign.
+        conn.ask("select pg_sleep(0.5)")
+        assert {pid for pid, *_ in
+                cluster.primary.backends("usename = 'app'")} == pids
+        cluster.primary.ask("select count(pg_terminate_backend(pid)) from"
+                            " pg_stat_activity where usename = 'app'")
+        wait_until(lambda: proxy.pool()["sv_idle"] == 3
+                   and servers(cluster.primary) == 3, 5, "three again")
+    wait_until(lambda: servers(cluster.primary) == 0, 5, "nobody needs them")
+
+
+def test_min_pool_size_of_a_forced_user_needs_no_client(pgweir, cluster):
+    proxy = pgweir(min_pool_size=2, databases={
+        "forced": place(cluster, user="bob"), "app": place(cluster)})
+    wait_until(lambda: servers(cluster.primary, "bob") == 2, 5, "two are open")
+    assert servers(cluster.primary) == 0
+    proxy.write_config(min_pool_size=4)
+    proxy.console("RELOAD")
+    wait_until(lambda: servers(cluster.primary, "bob") == 4, 5, "four")
+    proxy.console("SET min_pool_size = 0")
+    assert proxy.pool("forced", "bob")["sv_idle"] == 4
+
+
+def test_min_pool_size_holds_for_each_node_and_not_beyond_the_pool(
+        pgweir, cluster):
+    proxy = pgweir(databases={"app": f"{cluster.host_list()} dbname=app"
+                              " min_pool_size=5 pool_size=2"})
+    with proxy.login():
+        wait_until(lambda: all(servers(node) == 2 for node in cluster.nodes),
+                   10, "two on each node")
+        assert proxy.pool()["sv_idle"] == 6
+
+
+def test_the_reserve_is_for_who_has_waited_long(pgweir, cluster):
+    proxy = pgweir(default_pool_size=2, reserve_pool_timeout=0.4,
+                   databases={"app": place(cluster, reserve_pool_size=1)})
+    assert row(proxy, "databases", "app")["reserve_pool_size"] == "1"
+    clients = begun(proxy, 2)
+    late = proxy.login()
+    late.send(wire.query("begin; select clock_timestamp() - "
+                         "backend_start > interval '0' from pg_stat_activity"
+                         " where pid = pg_backend_pid()"))
+    wait_until(lambda: proxy.pool()["cl_waiting"] == 1, 5, "the third waits")
+    assert "reserve_pool" not in proxy.log()
+    late.read_result()
+    assert proxy.log().count("taking connection from reserve_pool") == 1
+    assert servers(cluster.primary) == 3
+    # One, and no more.
+    later = hold(proxy, 1)[0]
+    wait_until(lambda: proxy.pool()["maxwait_us"] > 800000
+               or proxy.pool()["maxwait"] > 0, 5, "it has waited long")
+    assert servers(cluster.primary) == 3
+    assert proxy.log().count("taking connection from reserve_pool") == 1
+    # When nobody needs it any more it goes.
+    for conn in [*clients, late]:
+        conn.ask("rollback")
+    later.read_result()
+    wait_until(lambda: servers(cluster.primary) == 2, 5, "two are left")
+    proxy.wait_for_log("closing because: reserve no longer needed")
+    close(later, late, *clients)
+
+
+def test_a_user_has_a_reserve_of_its_own_and_0_seconds_is_no_reserve(
+        pgweir, cluster):
+    proxy = pgweir(default_pool_size=1, reserve_pool_size=0,
+                   reserve_pool_timeout=0,
+                   users={"alice": "reserve_pool_size=2"},
+                   databases={"app": place(cluster)})
+    assert row(proxy, "users", "alice")["reserve_pool_size"].strip() == "2"
+    clients = hold(proxy, 4, user="alice")
+    wait_until(lambda: proxy.pool(user="alice")["maxwait_us"] > 300000, 5,
+               "they have waited")
+    assert servers(cluster.primary, "alice") == 1
+    proxy.console("SET reserve_pool_timeout = 0.2")
+    wait_until(lambda: servers(cluster.primary, "alice") == 3, 5, "all of it")
+    assert proxy.pool(user="alice")["cl_waiting"] == 1
+    close(*clients)
+
+
+# ---- sizes that change ------------------------------------------------------
+@pytest.mark.parametrize("how", ["reload", "set"])
+def test_a_smaller_pool_loses_servers_as_they_come_free(pgweir, cluster, how):
+    proxy = pgweir(default_pool_size=4, databases={"app": place(cluster)})
+
+    def resize(size):
+        if how == "set":
+            proxy.console(f"SET default_pool_size = {size}")
+        else:
+            proxy.write_config(default_pool_size=size)
+            proxy.console("RELOAD")
+
+    clients = begun(proxy, 4)
+    waiting = queue(proxy, 2)
+    resize(2)
+    assert servers(cluster.primary) == 4
+    for conn in clients:
+        assert conn.value("select 1") == "1"
+    for left, conn in zip((3, 2), clients):
+        conn.ask("commit")
+        wait_until(lambda: servers(cluster.primary) == left, 5, "one less")
+        assert proxy.pool()["cl_waiting"] == 2
+    clients[2].ask("commit")
+    waiting[0].read_result()
+    assert servers(cluster.primary) == 2
+    resize(3)
+    waiting[1].read_result()
+    assert servers(cluster.primary) == 3
+    close(*clients, *waiting)

@@ -88,9 +88,8 @@ static const struct entry_case {
         "you mean \"max_db_connections\"?"},
     {"app", "pool_size=many", "!pool_size = many: not a whole number"},
     {"app", "pool_size=-1", "!pool_size = -1: out of range 0 to 1000000"},
-    {"app", "reserve_pool=3",
-        "!reserve_pool = 3: reserve pools do not exist yet in this version; "
-        "accepted: 0"},
+    {"app", "reserve_pool=-3",
+        "!reserve_pool = -3: out of range 0 to 2147483647"},
     {"app", "connect_query='set x to 1'",
         "!connect_query: running a query on each new server connection does "
         "not exist yet in this version"},

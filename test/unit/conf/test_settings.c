@@ -158,10 +158,10 @@ static const struct status_case {
 	const char *text;     /* NULL: the default */
 	const char *expected; /* "" accepted */
 } statuses[] = {
-    {"reserve_pool_size", "0", ""},
-    {"reserve_pool_size", "5",
-        "reserve_pool_size = 5: reserve pools do not exist yet in this "
-        "version; accepted: 0"},
+    {"disable_pqexec", "0", ""},
+    {"disable_pqexec", "1",
+        "disable_pqexec = 1: refusing the simple query protocol does not "
+        "exist yet in this version; accepted: 0"},
     {"auth_type", NULL,
         "auth_type = md5 (the default): this way of checking clients does not "
         "exist yet in this version; set auth_type to plain (password in clear "

@@ -1,0 +1,188 @@
+/*
+ * slot_room.c - one node's share of a pool: how many connections it may have.
+ *
+ * The pool's size is for everybody. Of the reserve a connection is opened when
+ * somebody has waited for long who no connection on its way is for; it goes
+ * again when nobody has needed it for as long.
+ */
+#include <assert.h>
+
+#include "conf/database.h"
+#include "core/log.h"
+#include "net/loop.h"
+#include "node/cluster.h"
+#include "node/node.h"
+#include "server/pool_int.h"
+#include "server/server_int.h"
+
+/* ---- for whom ------------------------------------------------------------ */
+
+static bool
+is_replica(const struct pool_slot *slot)
+{
+	return slot->pool->options.split &&
+	    cluster_is_replica(slot->pool->cluster, slot->node);
+}
+
+/* While no primary is known, whoever might turn out to be one will do. */
+static bool
+is_primary(const struct pool_slot *slot)
+{
+	const struct node *primary = cluster_primary(slot->pool->cluster);
+
+	return slot->node == primary ||
+	    (slot->node->role == NODE_PRIMARY && !is_replica(slot)) ||
+	    (primary == NULL && slot->node->role == NODE_ROLE_UNKNOWN);
+}
+
+bool
+slot_serves(const struct pool_slot *slot, enum pool_class class)
+{
+	switch (class) {
+	case POOL_PRIMARY:
+		return is_primary(slot);
+	case POOL_READ:
+		return pool_has_replica(slot->pool) ? is_replica(slot)
+		                                    : is_primary(slot);
+	case POOL_ANY:
+		return is_primary(slot) || is_replica(slot);
+	}
+	assert(!"unreachable");
+	return false;
+}
+
+/*
+ * The oldest waiter that SLOT serves and no connection on its way is for. As
+ * many are passed over as are on their way, never all that wait.
+ */
+static const struct waiter *
+next_waiter(const struct pool_slot *slot)
+{
+	struct list_link *at[POOL_CLASSES];
+	size_t covered = slot_coming(slot);
+
+	for (int i = 0; i < POOL_CLASSES; i++) {
+		at[i] = slot_serves(slot, (enum pool_class)i)
+		    ? slot->pool->queues[i].head
+		    : NULL;
+	}
+	for (;;) {
+		const struct waiter *oldest = NULL;
+
+		for (int i = 0; i < POOL_CLASSES; i++) {
+			const struct waiter *head = at[i] == NULL
+			    ? NULL
+			    : list_entry(at[i], struct waiter, link);
+
+			if (head != NULL &&
+			    (oldest == NULL ||
+			        head->arrival < oldest->arrival)) {
+				oldest = head;
+			}
+		}
+		if (oldest == NULL || covered-- == 0) {
+			return oldest;
+		}
+		at[oldest->class] = at[oldest->class]->next;
+	}
+}
+
+/* ---- how many ------------------------------------------------------------ */
+
+static size_t
+reserve_of(const struct pool_options *options)
+{
+	return options->reserve_timeout_us == 0 ? 0 : options->reserve_size;
+}
+
+bool
+slot_is_over(const struct pool_slot *slot)
+{
+	const struct pool_options *options = &slot->pool->options;
+
+	return slot->count > options->size &&
+	    slot->count - options->size > reserve_of(options);
+}
+
+/* Whether SLOT, whose own are all open, may open one of the reserve. */
+static bool
+may_use_reserve(const struct pool_slot *slot, const struct waiter *waiter)
+{
+	const struct pool_options *options = &slot->pool->options;
+
+	return waiter != NULL &&
+	    slot->count - options->size < reserve_of(options) &&
+	    loop_now_us(slot->pool->set->loop) - waiter->since_us >=
+	    options->reserve_timeout_us;
+}
+
+static bool
+is_pausing(const struct pool_slot *slot)
+{
+	return slot->is_old ||
+	    slot->retry_at_us > loop_now_us(slot->pool->set->loop);
+}
+
+bool
+slot_grow(struct pool_slot *slot)
+{
+	if (is_pausing(slot) || slot->count >= slot->pool->options.size) {
+		return false;
+	}
+	(void)server_connect(slot);
+	return true;
+}
+
+bool
+slot_open(struct pool_slot *slot)
+{
+	const struct pool *pool = slot->pool;
+
+	if (is_pausing(slot)) {
+		return false;
+	}
+	if (slot->count >= pool->options.size) {
+		if (!may_use_reserve(slot, next_waiter(slot))) {
+			return false;
+		}
+		log_warning(&pool->set->log,
+		    "taking connection from reserve_pool db=%s user=%s host=%s",
+		    pool->database, pool->user, slot->node->name);
+	}
+	(void)server_connect(slot);
+	return true;
+}
+
+/* ---- how few ------------------------------------------------------------- */
+
+size_t
+slot_minimum(const struct pool_slot *slot)
+{
+	const struct pool *pool = slot->pool;
+	const struct pool_options *options = &pool->options;
+	bool is_kept = pool->conf != NULL && !slot->is_old &&
+	    (pool->clients > 0 || pool->conf->user != NULL) &&
+	    slot_serves(slot, POOL_ANY);
+
+	if (!is_kept) {
+		return 0;
+	}
+	return options->min_size < options->size ? options->min_size
+	                                         : options->size;
+}
+
+void
+slot_keep_minimum(struct pool_slot *slot)
+{
+	size_t minimum = slot_minimum(slot);
+
+	if (minimum == 0 || pool_is_halted(slot->pool)) {
+		return;
+	}
+	/* While it fails, one attempt will tell. */
+	while (slot->count < minimum &&
+	    (slot->failing_since_us == 0 || slot_coming(slot) == 0) &&
+	    slot_grow(slot)) {
+		/* one more */
+	}
+}
