@@ -443,6 +443,10 @@ take_message(struct client *client, struct flow *flow)
 	whose = answers_seen(&flow->server->answers, frame.type);
 	if (client->has_run_ahead) {
 		client->has_run_ahead = false;
+		if (!client->replay.is_holding) {
+			return close_both(client, flow,
+			    "form of rows changed behind message", frame.type);
+		}
 		flow->at += frame_bytes(&frame);
 		flow->start = flow->at;
 		link_replay(client, true);

@@ -209,14 +209,15 @@ struct client {
 	 * question. See prepare_check.c. */
 	bool is_form_changed;
 	bool has_run_ahead;
-	char batch_status; /* of its server when the batch under way began;
-	                      0: not known */
-	bool has_unix_owner; /* came over the Unix socket as our own uid */
-	const char *pin;     /* static; why it keeps its server */
+	unsigned ahead_count; /* such questions under way */
+	char batch_status;    /* of its server when the batch under way began;
+	                         0: not known */
+	bool has_unix_owner;  /* came over the Unix socket as our own uid */
+	const char *pin;      /* static; why it keeps its server */
 	enum pin_trial pin_trial; /* whether that may be taken back */
 	bool pin_refused;         /* on trial: by an error, the only answer */
-	char *user;          /* owned; as it logged in; NULL before */
-	char *database;      /* owned */
+	char *user;               /* owned; as it logged in; NULL before */
+	char *database;           /* owned */
 	struct address peer;
 	uint64_t id;
 	uint8_t key[KEY_LONG_BYTES]; /* its own cancel key */

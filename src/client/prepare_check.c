@@ -60,9 +60,12 @@ has_form(const struct statement *statement)
 bool
 told_may_run_ahead(const struct client *client)
 {
-	return client->on_replica ||
-	    (client->replay.heals && client->replay.is_holding &&
-	        client->replay.attempts == 0 && client->batch.is_read);
+	const struct replay *replay = &client->replay;
+
+	return !client->batch.has_several &&
+	    (client->on_replica ||
+	        (replay->heals && replay->is_holding && replay->attempts == 0 &&
+	            client->batch.is_read));
 }
 
 /* What the form the server has of STATEMENT is to a client that was told
@@ -106,6 +109,7 @@ end_ahead(
 	struct ahead *ahead = list_entry(opaque, struct ahead, part);
 	struct form *told = name_told(ahead->name), *form;
 
+	client->ahead_count--;
 	if (event == NOTE_DONE && told != NULL &&
 	    prepared_look_form(&client->server->prepared, ahead->statement,
 	        &form) == PREPARED_FORM_KNOWN &&
@@ -118,11 +122,12 @@ end_ahead(
 }
 
 static struct ahead *
-ahead_new(struct name *name, struct statement *statement)
+ahead_new(struct client *client, struct name *name, struct statement *statement)
 {
 	struct ahead *ahead = mem_zalloc(sizeof(*ahead));
 
 	ahead->part.on_note = end_ahead;
+	client->ahead_count++;
 	ahead->name = name_hold(name);
 	ahead->statement = statement_ref(statement);
 	return ahead;
@@ -158,7 +163,7 @@ learn(struct client *client, struct out *out, struct name *name,
 		msg_flush(&message);
 	}
 	note = prepared_describe_sent(&out->server->prepared, statement);
-	note->part = runs_ahead ? ahead_new(name, statement) : NULL;
+	note->part = runs_ahead ? ahead_new(client, name, statement) : NULL;
 	answers_sent_helper(answers, MSG_DESCRIBE);
 	answers_attach(answers, note);
 	out_copy(out, buf_bytes(&message), message.length);

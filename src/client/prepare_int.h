@@ -50,8 +50,7 @@ bool supply(
 
 /* A Describe of the unnamed statement is about to be passed on: the note to
  * attach to it, NULL for none. */
-struct note *unnamed_describe(
-    const struct client *client, const struct out *out);
+struct note *unnamed_describe(struct client *client, const struct out *out);
 
 /* Whether the client goes by a description of its unnamed statement. */
 bool unnamed_goes_by_told(const struct client *client);

@@ -364,7 +364,8 @@ take_active(struct client *client, const uint8_t *at, size_t size)
 		    ? drop_bytes(client, size, client->pass_left)
 		    : take_on_replica(client, at, size);
 	}
-	if (client->replay.count > 0 && !heal_forgo(client)) {
+	if (client->replay.count > 0 &&
+	    (client->ahead_count > 0 || !heal_forgo(client))) {
 		return 0;
 	}
 	return pass_messages(client, at, size, false);

@@ -27,6 +27,7 @@ struct asked {
 	const struct note *note; /* borrowed; it owns this */
 	uint64_t number;         /* of the statement */
 	bool is_ours;            /* to compare, not for the client */
+	bool is_ahead;           /* and what is bound has not waited for it */
 };
 
 static void
@@ -37,6 +38,7 @@ end_asked(
 	struct unnamed *unnamed = &client->unnamed;
 	struct form *form = asked->note->form;
 
+	client->ahead_count -= asked->is_ahead ? 1 : 0;
 	if (unnamed->number != asked->number) {
 		free(asked);
 		return; /* it has parsed another since */
@@ -53,10 +55,8 @@ end_asked(
 	    !(form_has_rows_of(unnamed->told, form) &&
 	        form_has_types_of(unnamed->told, form))) {
 		unnamed->check = UNNAMED_CHANGED;
-		if (told_may_run_ahead(client)) {
-			client->has_run_ahead = true;
-		}
-		if (client->on_replica) {
+		client->has_run_ahead = asked->is_ahead;
+		if (asked->is_ahead && client->on_replica) {
 			unnamed->check = UNNAMED_FITS; /* the primary knows */
 		}
 	}
@@ -64,7 +64,7 @@ end_asked(
 }
 
 static struct note *
-make_note(const struct client *client, bool is_ours)
+make_note(struct client *client, bool is_ours)
 {
 	struct asked *asked = mem_zalloc(sizeof(*asked));
 	struct note *note = note_new();
@@ -73,13 +73,15 @@ make_note(const struct client *client, bool is_ours)
 	asked->note = note;
 	asked->number = client->unnamed.number;
 	asked->is_ours = is_ours;
+	asked->is_ahead = is_ours && told_may_run_ahead(client);
+	client->ahead_count += asked->is_ahead ? 1 : 0;
 	note->belief = BELIEF_DESCRIBED;
 	note->part = asked;
 	return note;
 }
 
 struct note *
-unnamed_describe(const struct client *client, const struct out *out)
+unnamed_describe(struct client *client, const struct out *out)
 {
 	return out->failed || client->unnamed.size == 0
 	    ? NULL

@@ -168,7 +168,8 @@ static const struct script scripts[] = {
 	    "=s P:select_2/pgweir_2 S 3:/pgweir_1 P:select_3/pgweir_3 S"
 
 /* It is asked for again, and prepared and described first. */
-#define ASKED "=s 3:/pgweir_2 P:" WRITE "/pgweir_1 D:/pgweir_1 H"
+#define ASKED_FOR(text) "=s 3:/pgweir_2 P:" text "/pgweir_1 D:/pgweir_1 H"
+#define ASKED ASKED_FOR(WRITE)
 
 /* Forms of rows. */
 static const struct script forms[] = {
@@ -245,11 +246,15 @@ static const struct script ahead[] = {
         {READ_TOLD("t T"), ">1 B:/a E S", AHEAD, ">s 3 1 t T:other 2 D C:S Z:I",
             "=1", "=s B:/pgweir_changed E S", ">s X:pgweir_changed Z:I",
             "=1 J Z:I"}},
-    {"twice in a batch it asks twice",
-        {READ_TOLD("t T"), ">1 B:/a E B:/a E S",
-            "=s 3:/pgweir_2 P:select_1/pgweir_1 D:/pgweir_1 B:/pgweir_1 E "
-            "D:/pgweir_1 B:/pgweir_1 E S",
-            ">s 3 1 t T 2 D C:S t T 2 D C:S Z:I", "=1 2 D C:S 2 D C:S Z:I"}},
+    {"one of several waits, for another may have answered",
+        {READ_TOLD("t T"), ">1 B:/a E B:/a E S", ASKED_FOR("select_1"),
+            ">s 3 1 t T", "=s B:/pgweir_1 E B:/pgweir_1 E S",
+            ">s 2 D C:S 2 D C:S Z:I", "=1 2 D C:S 2 D C:S Z:I"}},
+    {"what comes behind it waits, for it may be sent again",
+        {READ_TOLD("t T"), ">1 B:/a E S Q:select_9", AHEAD,
+            ">s 3 1 t T:other 2 D C:S Z:I", "=1",
+            "=s B:/pgweir_changed E S Q:select_9",
+            ">s X:pgweir_changed Z:I C:S Z:I", "=1 J Z:I C:S Z:I"}},
     {"with other types of parameters it is run again",
         {READ_TOLD("t:23 T"), ">1 B:/a E S", AHEAD, ">s 3 1 t:20 T 2 D C:S Z:I",
             "=1", "=s 3:/pgweir_3 P:select_1/pgweir_4*23 D:/pgweir_4 H",
