@@ -258,6 +258,29 @@ address_equal(const struct address *a, const struct address *b)
 	}
 }
 
+bool
+address_is_among(
+    const struct address *address, const struct address *list, size_t count)
+{
+	struct address wanted = *address;
+
+	if (address_is_unix(&wanted)) {
+		return false;
+	}
+	for (size_t i = 0; i < count; i++) {
+		struct address other = list[i];
+
+		address_set_port(&wanted, 0);
+		if (!address_is_unix(&other)) {
+			address_set_port(&other, 0);
+			if (address_equal(&wanted, &other)) {
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
 /* Writes "%interface" behind TEXT if the address has one. */
 static void
 add_scope(const struct sockaddr_in6 *in6, char *text, size_t size)

@@ -71,6 +71,10 @@ void address_set_port(struct address *address, uint16_t port);
 /* Same family, host and port; for Unix sockets, same name. */
 bool address_equal(const struct address *a, const struct address *b);
 
+/* Whether one of LIST, COUNT of them, has ADDRESS but for the port. */
+bool address_is_among(
+    const struct address *address, const struct address *list, size_t count);
+
 /*
  * Both write at most SIZE bytes with the NUL and return OUT. For logs:
  * "10.1.2.3:5432", "[::1]:5432", "unix:/tmp:5432", "unix:@app:5432", "none".

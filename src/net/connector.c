@@ -309,6 +309,7 @@ connector_start(struct connector *connector, struct loop *loop,
 	if (host[0] == '/' || host[0] == '@') {
 		start_unix(connector);
 	} else {
+		connector->lookup.in_turn = true;
 		lookup_start(&connector->lookup, resolver, host, on_answer);
 	}
 }

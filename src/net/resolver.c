@@ -12,17 +12,13 @@
  * When the name servers cannot be reached, the last good answer stays in use:
  * an outage of DNS is no reason to lose databases that have not moved.
  */
-#include "net/resolver.h"
+#include "net/resolver_int.h"
 
-#include <ares.h>
 #include <assert.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/buf.h"
-#include "core/error.h"
-#include "core/hash.h"
 #include "core/mem.h"
 
 #define TRIES 3
@@ -32,36 +28,12 @@
 #define MANY_NAMES 1024
 #define MAX_NAME_BYTES 253
 
-/* What is known about one host name. */
-struct name {
-	UT_hash_handle hh;
-	char *host; /* owned; the key */
-	struct resolver *resolver;
-	struct list askers;        /* of struct lookup */
-	struct address *addresses; /* owned; the last good answer */
-	size_t count;
-	struct error err;   /* why, if count is 0 */
-	int64_t expires_us; /* loop time */
-	bool is_pending;    /* c-ares has been asked */
-};
-
 /* A socket of c-ares. */
 struct watched {
 	struct io io;
 	struct grave grave;
 	struct list_link link; /* in resolver->watched */
 	struct resolver *resolver;
-};
-
-struct resolver {
-	struct loop *loop; /* borrowed */
-	ares_channel channel;
-	struct timer timer;  /* for c-ares */
-	struct list watched; /* of struct watched */
-	struct name *names;  /* owned */
-	int64_t max_ttl_us;
-	int64_t negative_ttl_us;
-	size_t pending;
 };
 
 /* ---- c-ares on our loop -------------------------------------------------- */
@@ -161,10 +133,11 @@ on_socket_state(void *context, ares_socket_t fd, int reads, int writes)
 static void
 name_free(struct resolver *resolver, struct name *name)
 {
-	assert(name->askers.count == 0);
+	assert(name->askers.count == 0 && name->watches.count == 0);
 	HASH_DEL(resolver->names, name);
 	free(name->host);
 	free(name->addresses);
+	free(name->former);
 	free(name);
 }
 
@@ -177,14 +150,14 @@ forget_expired(struct resolver *resolver)
 	HASH_ITER(hh, resolver->names, name, next)
 	{
 		if (!name->is_pending && name->askers.count == 0 &&
-		    name->expires_us <= now_us) {
+		    name->watches.count == 0 && name->expires_us <= now_us) {
 			name_free(resolver, name);
 		}
 	}
 }
 
-static struct name *
-find_or_add(struct resolver *resolver, const char *host)
+struct name *
+resolver_name(struct resolver *resolver, const char *host)
 {
 	struct name *name;
 
@@ -226,7 +199,11 @@ note_failure(struct name *name, int status)
 	if (name->count > 0 && !answered) {
 		return; /* nobody said it is wrong now */
 	}
-	free(name->addresses);
+	if (name->count > 0) {
+		free(name->former);
+		name->former = name->addresses;
+		name->former_count = name->count;
+	}
 	name->addresses = NULL;
 	name->count = 0;
 	error_set(&name->err, SQLSTATE_CANNOT_CONNECT,
@@ -234,12 +211,48 @@ note_failure(struct name *name, int status)
 	    ares_strerror(status));
 }
 
+/* Whether every one of A is among B. */
+static bool
+are_among(const struct address *a, size_t a_count, const struct address *b,
+    size_t b_count)
+{
+	for (size_t i = 0; i < a_count; i++) {
+		if (!address_is_among(&a[i], b, b_count)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* In whatever order: name servers turn theirs. */
+static bool
+are_same(const struct address *a, size_t a_count, const struct address *b,
+    size_t b_count)
+{
+	return are_among(a, a_count, b, b_count) &&
+	    are_among(b, b_count, a, a_count);
+}
+
+/* Whether NAME had other addresses before it got those it has. Then BEFORE,
+ * COUNT of them, are what it had last; none: it never had any. */
+static bool
+has_moved(const struct name *name, const struct address *before, size_t count)
+{
+	if (count == 0) {
+		before = name->former;
+		count = name->former_count;
+	}
+	return count > 0 &&
+	    !are_same(before, count, name->addresses, name->count);
+}
+
 /* Takes over what c-ares found; -1 if there was nothing of use. */
 static int
 note_found(struct name *name, const struct ares_addrinfo *found)
 {
 	const struct ares_addrinfo_node *node;
-	size_t count = 0, i = 0;
+	struct address *before = name->addresses;
+	size_t count = 0, i = 0, before_count = name->count;
 
 	for (node = found->nodes; node != NULL; node = node->ai_next) {
 		count++;
@@ -247,7 +260,6 @@ note_found(struct name *name, const struct ares_addrinfo *found)
 	if (count == 0) {
 		return -1;
 	}
-	free(name->addresses);
 	name->addresses = mem_zalloc(count * sizeof(*name->addresses));
 	for (node = found->nodes; node != NULL; node = node->ai_next) {
 		if (address_from_sockaddr(&name->addresses[i], node->ai_addr,
@@ -259,6 +271,10 @@ note_found(struct name *name, const struct ares_addrinfo *found)
 	name->count = i;
 	name->expires_us =
 	    loop_now_us(name->resolver->loop) + name->resolver->max_ttl_us;
+	if (i > 0 && has_moved(name, before, before_count)) {
+		name_changed(name);
+	}
+	free(before);
 	return i > 0 ? 0 : -1;
 }
 
@@ -282,8 +298,8 @@ on_found(void *context, int status, int timeouts, struct ares_addrinfo *found)
 	tell_askers(name);
 }
 
-static void
-ask(struct name *name)
+void
+resolver_ask(struct name *name)
 {
 	static const struct ares_addrinfo_hints hints = {
 	    .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
@@ -304,6 +320,24 @@ ask(struct name *name)
 
 /* ---- lookups ------------------------------------------------------------- */
 
+/* The best first; or, in turn, each first once. */
+static struct address *
+copy_addresses(const struct lookup *lookup)
+{
+	struct name *name = lookup->name;
+	struct address *copy =
+	    mem_dup(name->addresses, name->count * sizeof(*copy));
+
+	if (lookup->in_turn) {
+		size_t first = name->turn++ % name->count;
+
+		for (size_t i = 0; i < name->count; i++) {
+			copy[i] = name->addresses[(first + i) % name->count];
+		}
+	}
+	return copy;
+}
+
 static void
 on_lookup_ready(struct ready *ready)
 {
@@ -322,9 +356,7 @@ on_lookup_ready(struct ready *ready)
 	}
 	/* A copy: what is asked in on_answer may change or forget NAME. */
 	count = name->count;
-	addresses = count == 0
-	    ? NULL
-	    : mem_dup(name->addresses, count * sizeof(*addresses));
+	addresses = count == 0 ? NULL : copy_addresses(lookup);
 	err = name->err;
 	lookup_cancel(lookup);
 	lookup->on_answer(lookup, addresses, count, count == 0 ? &err : NULL);
@@ -346,7 +378,7 @@ lookup_start(struct lookup *lookup, struct resolver *resolver, const char *host,
 		loop_ready(resolver->loop, &lookup->ready);
 		return;
 	}
-	name = find_or_add(resolver, host);
+	name = resolver_name(resolver, host);
 	lookup->name = name;
 	list_append(&name->askers, &lookup->link);
 	if (name->is_pending) {
@@ -356,7 +388,7 @@ lookup_start(struct lookup *lookup, struct resolver *resolver, const char *host,
 		loop_ready(resolver->loop, &lookup->ready);
 		return;
 	}
-	ask(name);
+	resolver_ask(name);
 }
 
 void
@@ -452,6 +484,7 @@ resolver_free(struct resolver **resolver)
 	ares_destroy(r->channel); /* ends questions, closes sockets */
 	assert(r->watched.count == 0 && r->pending == 0);
 	timer_stop(&r->timer);
+	timer_stop(&r->refresh);
 	HASH_ITER(hh, r->names, name, next)
 	{
 		name_free(r, name);

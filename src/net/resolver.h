@@ -8,6 +8,7 @@
 #ifndef NET_RESOLVER_H
 #define NET_RESOLVER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,7 +33,8 @@ struct resolver_options {
 struct resolver *resolver_new(struct loop *loop,
     const struct resolver_options *options, struct error *err);
 
-/* Frees it; no lookup may be under way. NULL is accepted. */
+/* Frees it; no lookup may be under way, and no name be watched. NULL is
+ * accepted. */
 void resolver_free(struct resolver **resolver);
 
 /* Changes how long answers are used, from the next one on. */
@@ -46,6 +48,8 @@ struct lookup {
 	struct resolver *resolver;
 	struct name *name; /* borrowed; NULL unless asking for a name */
 	struct address numeric;
+	bool in_turn; /* several addresses begin with another each time; set
+	                 before it is started */
 	/*
 	 * ADDRESSES, COUNT of them, best first, with port 0; borrowed for the
 	 * time of the call. Or COUNT is 0 and ERR says why.
@@ -67,6 +71,31 @@ void lookup_start(struct lookup *lookup, struct resolver *resolver,
 
 /* ON_ANSWER is not called any more. Idempotent; a zeroed one is accepted. */
 void lookup_cancel(struct lookup *lookup);
+
+/* ---- names in use -------------------------------------------------------- */
+
+/* Embedded in who uses the addresses of a name for long; zeroed: does not. */
+struct name_watch {
+	struct list_link link; /* in the name's watches */
+	struct ready ready;    /* queued when there is news */
+	struct name *name;     /* borrowed; NULL: not watching */
+	/* The name has other addresses than before, ADDRESSES with port 0,
+	 * borrowed for the time of the call. From the ready list. Not called
+	 * when a name is not found any more: what is in use works as long as it
+	 * works. */
+	void (*on_change)(struct name_watch *watch,
+	    const struct address *addresses, size_t count);
+};
+
+/* From now on HOST is looked up again whenever its time is over, whoever asks.
+ * Nothing happens if it is a number, or the directory of a socket. */
+void name_watch_start(struct name_watch *watch, struct resolver *resolver,
+    const char *host,
+    void (*on_change)(struct name_watch *watch, const struct address *addresses,
+        size_t count));
+
+/* Idempotent; a zeroed one is accepted. */
+void name_watch_stop(struct name_watch *watch);
 
 /* Appends name and version of the library below: "c-ares 1.18.1". */
 void resolver_put_library(struct buf *out);

@@ -73,6 +73,7 @@ struct watch {
 	enum watch_state state;
 	struct timer timer; /* pause, deadline of the lookup, interval */
 	struct lookup lookup;
+	struct name_watch name;  /* of the node's host */
 	struct control *control; /* owned; in CONNECTING, ASKING, RESTING */
 
 	struct monitor_login login; /* its texts are owned */
@@ -428,6 +429,25 @@ try_now(struct watch *watch)
 	    &watch->lookup, watch->shared->resolver, host, on_addresses);
 }
 
+/* The host has moved: who answers is not who is meant. */
+static void
+on_moved(struct name_watch *name, const struct address *addresses, size_t count)
+{
+	struct watch *watch = list_entry(name, struct watch, name);
+	struct error err;
+
+	(void)addresses;
+	(void)count;
+	if (watch->control == NULL) {
+		return; /* the next attempt asks for its addresses */
+	}
+	error_set(
+	    &err, SQLSTATE_CANNOT_CONNECT, "the host has other addresses now");
+	node_report_silence(
+	    watch->node, &err, loop_now_us(watch->shared->loop));
+	pause_watch(watch);
+}
+
 /* ---- life ---------------------------------------------------------------- */
 
 struct watch *
@@ -443,6 +463,7 @@ watch_open(struct watch_shared *shared, struct node *node,
 	watch->log.object = watch;
 	monitor_login_copy(&watch->login, login);
 	watch->state = WATCH_PAUSED;
+	name_watch_start(&watch->name, shared->resolver, node->host, on_moved);
 	timer_start(&watch->timer, shared->loop, 0, 0, on_pause_over);
 	return watch;
 }
@@ -465,6 +486,7 @@ watch_close(struct watch *watch)
 	watch->state = WATCH_CLOSED;
 	timer_stop(&watch->timer);
 	lookup_cancel(&watch->lookup);
+	name_watch_stop(&watch->name);
 	control_close(watch->control);
 	watch->control = NULL;
 	node_report_unmonitored(watch->node);

@@ -110,6 +110,8 @@ make_cluster(struct pool *pool)
 		slot->last_role = node->role;
 		slot->grave.reap = slot_reap;
 		list_append(&pool->slots, &slot->link);
+		name_watch_start(&slot->name, pool->set->resolver, node->host,
+		    slot_on_addresses);
 	}
 	pool->observer.on_event = on_cluster_event;
 	cluster_observe(pool->cluster, &pool->observer);
@@ -141,6 +143,7 @@ drop_cluster(struct pool *pool)
 		    list_entry(link, struct pool_slot, link);
 
 		list_append(&pool->old_slots, &slot->link);
+		name_watch_stop(&slot->name);
 		slot->is_old = true;
 		if (slot->count == 0) {
 			slot_discard(slot);

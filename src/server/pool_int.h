@@ -9,6 +9,7 @@
 #include "core/list.h"
 #include "core/log.h"
 #include "net/loop.h"
+#include "net/resolver.h"
 #include "net/socket.h"
 #include "node/cluster.h"
 #include "node/node.h"
@@ -36,7 +37,8 @@ struct pool_slot {
 	enum node_role last_role; /* what its servers were made under */
 	struct error last_error;
 	struct hash128 accepted[SLOT_ACCEPTED];
-	size_t next_accepted; /* the place to be taken next */
+	struct name_watch name; /* of the node's host; not once it is old */
+	size_t next_accepted;   /* the place to be taken next */
 	struct grave grave;
 };
 
@@ -158,6 +160,11 @@ void slot_changed(struct pool_slot *slot);
 
 /* The servers of SLOT are of the past: closed as they come free. */
 void slot_retire(struct pool_slot *slot);
+
+/* The host of SLOT's node has the ADDRESSES from now on: servers of others are
+ * replaced. */
+void slot_on_addresses(
+    struct name_watch *watch, const struct address *addresses, size_t count);
 
 /* Closes its servers in STATE, for REASON. May close those who hold them, and
  * discards SLOT with its last server if it is old. */

@@ -91,6 +91,43 @@ slot_retire(struct pool_slot *slot)
 }
 
 void
+slot_on_addresses(
+    struct name_watch *watch, const struct address *addresses, size_t count)
+{
+	struct pool_slot *slot = list_entry(watch, struct pool_slot, name);
+	size_t moved = 0;
+
+	for (int i = 0; i < SERVER_CLOSED; i++) {
+		list_foreach (&slot->by_state[i], link) {
+			struct server *server =
+			    list_entry(link, struct server, link);
+
+			if (server->address.length > 0 &&
+			    !address_is_among(
+			        &server->address, addresses, count)) {
+				server->retire = true;
+				moved++;
+			}
+		}
+	}
+	if (moved == 0) {
+		return;
+	}
+	log_info(&slot->pool->set->log,
+	    "host has other addresses now, replacing %zu servers host=%s db=%s "
+	    "user=%s",
+	    moved, slot->node->name, slot->pool->database, slot->pool->user);
+	list_foreach_safe (&slot->by_state[SERVER_IDLE], idle_link) {
+		struct server *server =
+		    list_entry(idle_link, struct server, link);
+
+		if (server->retire) {
+			server_close(server, CLOSE_SERVER_OBSOLETE, NULL);
+		}
+	}
+}
+
+void
 slot_close_all(
     struct pool_slot *slot, enum server_state state, enum close_reason reason)
 {

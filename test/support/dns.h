@@ -26,6 +26,7 @@ struct dns {
 	uint16_t port;
 	enum dns_mode mode;
 	unsigned questions; /* for IPv4 addresses */
+	uint8_t shift;      /* added to the last byte of the addresses */
 	char resolv_conf[32];
 };
 
@@ -65,8 +66,8 @@ dns_answer(struct dns *dns, uint8_t *message, size_t length)
 		memset(message + 4, 0xff, at - 4);
 	} else if (ipv4) {
 		message[7] = 2;
-		at += dns_put_a(message + at, 1);
-		at += dns_put_a(message + at, 2);
+		at += dns_put_a(message + at, (uint8_t)(1 + dns->shift));
+		at += dns_put_a(message + at, (uint8_t)(2 + dns->shift));
 	}
 	return at;
 }

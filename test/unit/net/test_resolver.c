@@ -309,6 +309,101 @@ START_TEST(impossible_names_are_refused)
 }
 END_TEST
 
+START_TEST(several_addresses_are_used_in_turn)
+{
+	static const char *const turns[] = {
+	    "127.0.0.1:0", "127.0.0.2:0", "127.0.0.1:0"};
+
+	for (int i = 0; i < 3; i++) {
+		a.lookup.in_turn = true;
+		ask_and_wait(&a, "db1.example");
+		ck_assert_uint_eq(a.count, 2);
+		ck_assert_str_eq(a.first, turns[i]);
+		ask_and_wait(&b, "db1.example");
+		ck_assert_str_eq(
+		    b.first, "127.0.0.1:0"); /* did not ask for it */
+	}
+	ck_assert_uint_eq(dns.questions, 1);
+}
+END_TEST
+
+struct watcher {
+	struct name_watch watch;
+	unsigned changes;
+	size_t count;
+	char first[ADDRESS_TEXT_BYTES];
+	bool stops; /* itself, in its callback */
+};
+
+static struct watcher watcher;
+
+static void
+on_change(
+    struct name_watch *watch, const struct address *addresses, size_t count)
+{
+	struct watcher *w = list_entry(watch, struct watcher, watch);
+
+	w->changes++;
+	w->count = count;
+	address_format(&addresses[0], w->first, sizeof(w->first));
+	if (w->stops) {
+		name_watch_stop(watch);
+	}
+}
+
+START_TEST(a_name_in_use_is_asked_for_again_and_its_change_told)
+{
+	watcher = (struct watcher){0};
+	open_resolver(1000);
+	name_watch_start(&watcher.watch, resolver, "db1.example", on_change);
+	test_loop_until(loop, dns.questions >= 2);
+	ck_assert_uint_eq(watcher.changes, 0); /* it is as it was */
+	dns.shift = 7;
+	test_loop_until(loop, watcher.changes > 0);
+	ck_assert_uint_eq(watcher.changes, 1);
+	ck_assert_uint_eq(watcher.count, 2);
+	ck_assert_str_eq(watcher.first, "127.0.0.8:0");
+	name_watch_stop(&watcher.watch);
+	name_watch_stop(&watcher.watch);
+}
+END_TEST
+
+START_TEST(a_name_that_is_lost_for_a_while_and_comes_back_changed_is_told)
+{
+	watcher = (struct watcher){.stops = true};
+	open_resolver(1000);
+	name_watch_start(&watcher.watch, resolver, "db1.example", on_change);
+	test_loop_until(loop, dns.questions >= 1);
+	dns.mode = DNS_DENIES;
+	test_loop_until(loop, dns.questions >= 3);
+	ck_assert_uint_eq(watcher.changes, 0);
+	dns.mode = DNS_ANSWERS;
+	test_loop_until(loop, dns.questions >= 5);
+	ck_assert_uint_eq(watcher.changes, 0); /* as before */
+	dns.mode = DNS_DENIES;
+	test_loop_until(loop, dns.questions >= 7);
+	dns.shift = 4;
+	dns.mode = DNS_ANSWERS;
+	test_loop_until(loop, watcher.changes > 0);
+	ck_assert_str_eq(watcher.first, "127.0.0.5:0");
+	test_loop_settle(loop);
+	ck_assert_uint_eq(watcher.changes, 1);
+}
+END_TEST
+
+START_TEST(numbers_and_directories_are_not_watched)
+{
+	static const char *const hosts[] = {
+	    "10.1.2.3", "::1", "/tmp", "@abstract"};
+
+	watcher = (struct watcher){0};
+	name_watch_start(&watcher.watch, resolver, hosts[_i], on_change);
+	test_loop_settle(loop);
+	ck_assert_uint_eq(resolver_count(resolver).names, 0);
+	name_watch_stop(&watcher.watch);
+}
+END_TEST
+
 START_TEST(the_resolver_may_end_with_a_question_under_way)
 {
 	dns.mode = DNS_SILENT;
@@ -384,6 +479,13 @@ main(void)
 	tcase_add_loop_test(theme, no_answer_is_an_error_in_the_end, 0, 3);
 	tcase_add_test(theme, no_name_server_at_all_is_an_error_too);
 	tcase_add_test(theme, impossible_names_are_refused);
+	tcase_add_test(theme, several_addresses_are_used_in_turn);
+	tcase_add_test(
+	    theme, a_name_in_use_is_asked_for_again_and_its_change_told);
+	tcase_add_test(theme,
+	    a_name_that_is_lost_for_a_while_and_comes_back_changed_is_told);
+	tcase_add_loop_test(
+	    theme, numbers_and_directories_are_not_watched, 0, 4);
 	tcase_add_test(theme, the_resolver_may_end_with_a_question_under_way);
 	tcase_add_test(theme, what_is_remembered_can_be_shown);
 	tcase_add_test(theme, names_are_forgotten_when_there_are_many);
