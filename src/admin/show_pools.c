@@ -38,8 +38,8 @@ put_servers(struct table *table, const struct pool_count *count)
 	table_put_count(table, count->cancels);
 	table_put_count(table, servers[SERVER_DRAINING]);
 	table_put_count(table, servers[SERVER_IDLE]);
-	table_put_int(table, 0); /* sv_used: nothing is to be checked */
-	table_put_int(table, 0); /* sv_tested */
+	table_put_int(table, 0); /* sv_used: what is to be checked, is */
+	table_put_count(table, servers[SERVER_TESTED]);
 	table_put_count(
 	    table, servers[SERVER_CONNECTING] + servers[SERVER_LOGIN]);
 }

@@ -139,6 +139,7 @@ static const char *const server_states[] = {
     [SERVER_IDLE] = "idle",
     [SERVER_ACTIVE] = "active",
     [SERVER_DRAINING] = "being_canceled",
+    [SERVER_TESTED] = "tested",
 };
 
 struct socket_row

@@ -369,6 +369,11 @@ link_cut(struct client *client)
 		return;
 	}
 	client->server = NULL;
+	if (server_is_resettable(server) && client->pass_left == 0 &&
+	    client->answer_left == 0) {
+		server_end_session(server);
+		return;
+	}
 	if (server_is_releasable(server) && !server_has_changed(server) &&
 	    client->pass_left == 0 && client->answer_left == 0 &&
 	    !leaves_unnamed(client)) {

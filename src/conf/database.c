@@ -251,12 +251,6 @@ check_entry(const struct database_conf *entry, const struct connstr *connstr,
 {
 	const char *balance = connstr_get(connstr, "load_balance_hosts");
 
-	if (entry->connect_query != NULL && entry->connect_query[0] != '\0') {
-		error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
-		    "connect_query: running a query on each new server "
-		    "connection does not exist yet in this version");
-		return -1;
-	}
 	if (entry->auth_user != NULL && entry->auth_user[0] != '\0') {
 		error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
 		    "auth_user = %.100s: looking up passwords with auth_query "

@@ -156,7 +156,7 @@ take_any(struct pool *pool, const struct profile *profile)
 }
 
 static struct server *
-take(struct pool *pool, enum pool_class class, const struct profile *profile)
+choose(struct pool *pool, enum pool_class class, const struct profile *profile)
 {
 	struct pool_slot *slot;
 
@@ -174,6 +174,18 @@ take(struct pool *pool, enum pool_class class, const struct profile *profile)
 	}
 	assert(!"unreachable");
 	return NULL;
+}
+
+static struct server *
+take(struct pool *pool, enum pool_class class, const struct profile *profile)
+{
+	struct server *server = choose(pool, class, profile);
+
+	if (server != NULL && server_must_be_checked(server)) {
+		server_check(server); /* it comes back, or another one does */
+		return NULL;
+	}
+	return server;
 }
 
 struct server *

@@ -155,6 +155,8 @@ check_idle(struct pool_slot *slot, int64_t now_us)
 		    now_us - server->idle_since_us >=
 		        options->reserve_timeout_us) {
 			server_close(server, CLOSE_SERVER_RESERVE, NULL);
+		} else if (server_check_is_due(server, now_us)) {
+			server_check(server);
 		}
 	}
 }
@@ -178,6 +180,24 @@ check_login(struct pool_slot *slot, int64_t now_us)
 	            struct server, link)) != NULL &&
 	    now_us - server->request_us >= DRAIN_TIMEOUT_US) {
 		server_close(server, CLOSE_SERVER_UNCLEAN, NULL);
+	}
+}
+
+/* Tests that are not answered. */
+static void
+check_tested(struct pool_slot *slot, int64_t now_us)
+{
+	int64_t timeout_us = slot->pool->options.server_connect_timeout_us;
+	struct server *server;
+	struct error err;
+
+	error_set(&err, SQLSTATE_CONNECTION_FAILURE,
+	    "server \"%s\" does not answer", slot->node->name);
+	while (timeout_us > 0 &&
+	    (server = list_first(&slot->by_state[SERVER_TESTED], struct server,
+	         link)) != NULL &&
+	    now_us - server->test_us >= timeout_us) {
+		server_close(server, CLOSE_SERVER_TEST_TIMEOUT, &err);
 	}
 }
 
@@ -232,13 +252,17 @@ pool_tick(struct pool *pool, int64_t now_us)
 
 		check_idle(slot, now_us);
 		check_login(slot, now_us);
+		check_tested(slot, now_us);
 		check_applying(slot, now_us);
 		try_again(slot);
 		slot_keep_minimum(slot);
 	}
 	list_foreach_safe (&pool->old_slots, old_link) {
-		check_login(
-		    list_entry(old_link, struct pool_slot, link), now_us);
+		struct pool_slot *slot =
+		    list_entry(old_link, struct pool_slot, link);
+
+		check_login(slot, now_us);
+		check_tested(slot, now_us);
 	}
 	pool_close_marked(pool);
 	if (pool->conf != NULL && !pool_is_halted(pool)) {

@@ -30,19 +30,23 @@
 /* From row to bits. */
 static const unsigned transitions[] = {
     [SERVER_CONNECTING] = 1U << SERVER_LOGIN | 1U << SERVER_CLOSED,
-    [SERVER_LOGIN] = 1U << SERVER_IDLE | 1U << SERVER_CLOSED,
-    [SERVER_IDLE] = 1U << SERVER_ACTIVE | 1U << SERVER_CLOSED,
-    [SERVER_ACTIVE] =
-        1U << SERVER_IDLE | 1U << SERVER_DRAINING | 1U << SERVER_CLOSED,
-    [SERVER_DRAINING] = 1U << SERVER_IDLE | 1U << SERVER_CLOSED,
+    [SERVER_LOGIN] =
+        1U << SERVER_IDLE | 1U << SERVER_TESTED | 1U << SERVER_CLOSED,
+    [SERVER_IDLE] =
+        1U << SERVER_ACTIVE | 1U << SERVER_TESTED | 1U << SERVER_CLOSED,
+    [SERVER_ACTIVE] = 1U << SERVER_IDLE | 1U << SERVER_DRAINING |
+        1U << SERVER_TESTED | 1U << SERVER_CLOSED,
+    [SERVER_DRAINING] =
+        1U << SERVER_IDLE | 1U << SERVER_TESTED | 1U << SERVER_CLOSED,
+    [SERVER_TESTED] = 1U << SERVER_IDLE | 1U << SERVER_CLOSED,
     [SERVER_CLOSED] = 0,
 };
 
 const char *
 server_state_name(enum server_state state)
 {
-	static const char *const names[] = {
-	    "connecting", "login", "idle", "active", "draining", "closed"};
+	static const char *const names[] = {"connecting", "login", "idle",
+	    "active", "draining", "tested", "closed"};
 
 	return names[state];
 }
@@ -321,6 +325,8 @@ server_hold(
 {
 	assert(server->state == SERVER_IDLE && server->holder == NULL);
 	server_set_state(server, SERVER_ACTIVE);
+	server->is_used = true;
+	server->is_checked = false;
 	server->ops = ops;
 	server->holder = holder;
 	server->request_us = loop_now_us(server->slot->pool->set->loop);
@@ -393,6 +399,10 @@ become_idle(struct server *server)
 		server_close(server, CLOSE_SERVER_OBSOLETE, NULL);
 		return;
 	}
+	if (server_needs_reset(server)) {
+		server_reset(server);
+		return;
+	}
 	if (slot_is_over(slot)) {
 		server_close(server, CLOSE_SERVER_SURPLUS, NULL);
 		return;
@@ -428,8 +438,41 @@ void
 server_login_done(struct server *server)
 {
 	scram_client_free(&server->scram);
+	if (!server_begin_connect_query(server)) {
+		server_come_in(server);
+	}
+}
+
+void
+server_come_in(struct server *server)
+{
+	server->is_checked = true; /* it has just answered */
 	become_idle(server);
 	slot_connected(server->slot);
+}
+
+void
+server_come_back(struct server *server, bool was_idle)
+{
+	int64_t idle_since_us = server->idle_since_us;
+
+	become_idle(server);
+	if (was_idle && server->state == SERVER_IDLE) {
+		struct list *idle = &server->slot->by_state[SERVER_IDLE];
+
+		server->idle_since_us = idle_since_us;
+		server->is_checked = true;
+		list_remove(idle, &server->link); /* it is taken next */
+		list_append(idle, &server->link);
+	}
+}
+
+void
+server_end_session(struct server *server)
+{
+	assert(server_is_resettable(server));
+	server_leave_holder(server);
+	server_reset(server);
 }
 
 /* Whether a draining server has come to rest; acts on it. */

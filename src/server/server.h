@@ -11,6 +11,10 @@
  *   ACTIVE     -> DRAINING  server_abandon(): its answers go to nobody; or
  *                           released while a cancel for it is under way
  *   DRAINING   -> IDLE      nothing is owed any more
+ *   ...        -> TESTED    a query of ours runs: connect_query (from LOGIN),
+ *                           server_reset_query (from ACTIVE, DRAINING),
+ *                           server_check_query (from IDLE)
+ *   TESTED     -> IDLE      it was answered
  *   any        -> CLOSED    server_close()
  *
  *   IDLE: nobody holds it, nothing is owed, nothing unread, status 'I'.
@@ -37,6 +41,7 @@ enum server_state {
 	SERVER_IDLE,
 	SERVER_ACTIVE,
 	SERVER_DRAINING,
+	SERVER_TESTED,
 	SERVER_CLOSED
 };
 
@@ -93,6 +98,13 @@ void server_release(struct server *server);
 /* An extended batch whose end was not sent is ended, before its holder abandons
  * it: the Sync goes with what is sent next. */
 void server_end_batch(struct server *server);
+
+/* Whether a session is over that left the server in a state from which it can
+ * be reset for the next one: then server_end_session(). */
+bool server_is_resettable(const struct server *server);
+
+/* Gives it back by way of server_reset_query. */
+void server_end_session(struct server *server);
 
 /* Leaves a server in the midst of answers: it is drained, rolled back and
  * then idle again, or closed where that is not possible. */

@@ -24,6 +24,13 @@ struct pool;
 struct scram_client;
 struct stream;
 
+/* Queries of our own, see server_tidy.c. */
+enum server_test {
+	SERVER_TEST_CONNECT, /* connect_query */
+	SERVER_TEST_RESET,   /* server_reset_query */
+	SERVER_TEST_CHECK    /* server_check_query */
+};
+
 /* An attempt to connect. */
 struct dial {
 	struct connector connector;
@@ -57,8 +64,12 @@ struct server {
 	struct params params; /* as the server reported them */
 	struct params before; /* what was reported of some of them before its
 	                         holder's requests changed that */
-	struct list cancels;  /* of struct cancel, under way for it: 0 or 1 */
-	struct list askers;   /* of struct cancel_asker, for the next one */
+	enum server_test test; /* the query that runs while TESTED */
+	int64_t test_us;       /* when that, or the last one, was sent; 0 */
+	bool is_used;          /* since it was reset last */
+	bool is_checked;       /* since it was used last */
+	struct list cancels;   /* of struct cancel, under way for it: 0 or 1 */
+	struct list askers;    /* of struct cancel_asker, for the next one */
 	uint64_t unnamed_number;  /* of the unnamed statement that somebody left
 	                             here, see client/unnamed.c; 0: none */
 	uint64_t unnamed_queries; /* .answers.queries at that time */
@@ -132,6 +143,30 @@ void server_on_note(void *context, struct note *note, enum note_event event);
 /* Whoever holds SERVER holds it no more. It is told of its parts that are
  * left, of nothing else. */
 void server_leave_holder(struct server *server);
+
+/* Whether server_reset_query runs behind every client, in every mode. */
+bool server_needs_reset(const struct server *server);
+
+/* Resets a server that nobody holds any more. */
+void server_reset(struct server *server);
+
+/* Whether an idle server must be checked before it is handed out now, or should
+ * be because it was idle for so long; then server_check(). */
+bool server_must_be_checked(const struct server *server);
+bool server_check_is_due(const struct server *server, int64_t now_us);
+void server_check(struct server *server);
+
+/* Sends connect_query to a server that has logged in; false: there is none. */
+bool server_begin_connect_query(struct server *server);
+
+/* While TESTED: an ErrorResponse; ReadyForQuery. May close SERVER. */
+void server_test_error(
+    struct server *server, const struct error *err, bool is_fatal);
+void server_test_on(struct server *server);
+
+/* From TESTED: logged in at last; free again, after a check or a reset. */
+void server_come_in(struct server *server);
+void server_come_back(struct server *server, bool was_idle);
 
 /* The socket is up: sends the startup message. */
 void server_login_begin(struct server *server);

@@ -173,6 +173,25 @@ draining_message(
 	}
 }
 
+static void
+tested_message(
+    struct server *server, uint8_t type, const uint8_t *body, size_t size)
+{
+	struct error err;
+	bool is_fatal = false;
+
+	if (answers_seen(&server->answers, type) == ANSWERS_UNEXPECTED) {
+		close_out_of_step(server, type);
+		return;
+	}
+	if (type == MSG_ERROR_RESPONSE) {
+		read_error(body, size, &err, &is_fatal);
+		server_test_error(server, &err, is_fatal);
+	} else if (type == MSG_READY_FOR_QUERY) {
+		server_test_on(server);
+	}
+}
+
 /* One complete message. May close SERVER and its holder. */
 static void
 take_message(
@@ -201,6 +220,9 @@ take_message(
 		return;
 	case SERVER_DRAINING:
 		draining_message(server, type, body, size);
+		return;
+	case SERVER_TESTED:
+		tested_message(server, type, body, size);
 		return;
 	case SERVER_CONNECTING:
 	case SERVER_CLOSED:
@@ -232,7 +254,8 @@ skip_long(struct server *server, const struct frame *frame)
 	if (frame_bytes(frame) <= SCRATCH_BYTES - 1) {
 		return false;
 	}
-	if (server->state != SERVER_DRAINING ||
+	if ((server->state != SERVER_DRAINING &&
+	        server->state != SERVER_TESTED) ||
 	    answers_seen(&server->answers, frame->type) == ANSWERS_UNEXPECTED) {
 		close_out_of_step(server, frame->type);
 		return true;

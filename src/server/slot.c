@@ -21,7 +21,8 @@ size_t
 slot_coming(const struct pool_slot *slot)
 {
 	return slot->by_state[SERVER_CONNECTING].count +
-	    slot->by_state[SERVER_LOGIN].count;
+	    slot->by_state[SERVER_LOGIN].count +
+	    slot->by_state[SERVER_TESTED].count;
 }
 
 bool

@@ -216,7 +216,7 @@ def test_session_mode_starts_every_client_afresh(pgweir):
         assert backend(conn) == first
     with proxy.login() as conn:
         assert conn.value("show work_mem") == "4MB"
-        assert backend(conn) != first
+        assert backend(conn) == first
 
 
 @pytest.mark.parametrize("statements", [0, 200])

@@ -516,7 +516,7 @@ START_TEST(servers_opened_together_do_not_end_together)
 
 	begin(&house,
 	    ONE_HOST "pool_size=8" GENERAL "server_lifetime = 1000\n"
-	             "server_idle_timeout = 0\n",
+	             "server_idle_timeout = 0\nserver_check_query =\n",
 	    &pool);
 	for (size_t i = 0; i < 8; i++) {
 		come(pool, &visitors[i], POOL_PRIMARY);
