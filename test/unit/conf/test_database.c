@@ -90,9 +90,6 @@ static const struct entry_case {
     {"app", "pool_size=-1", "!pool_size = -1: out of range 0 to 1000000"},
     {"app", "reserve_pool=-3",
         "!reserve_pool = -3: out of range 0 to 2147483647"},
-    {"app", "connect_query='set x to 1'",
-        "!connect_query: running a query on each new server connection does "
-        "not exist yet in this version"},
     {"app", "auth_user=x",
         "!auth_user = x: looking up passwords with auth_query does not exist "
         "yet in this version; put the users into auth_file"},
