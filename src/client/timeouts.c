@@ -188,6 +188,8 @@ timeouts_update(struct client *client)
 		timeouts->phase_mark = mark;
 		timeouts->phase_since_us = loop_now_us(client->set->loop);
 		timeouts->has_notified = false;
+		timeouts->has_expired =
+		    timeouts->has_expired && phase == PHASE_QUERY;
 		count_phase(client);
 	}
 	if (span != timeouts->span ||

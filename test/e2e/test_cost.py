@@ -17,11 +17,11 @@ def narrow(pgweir, cluster):
     """The primary alone; nothing is asked by ourselves meanwhile."""
     primary = cluster.primary
 
-    def start(servers):
+    def start(servers, **settings):
         place = (f"host={primary.host} port={primary.port} dbname=app"
                  f" pool_size={servers}")
-        return pgweir(monitor_interval="1h", query_wait_timeout=3,
-                      databases={"app": place})
+        return pgweir(monitor_interval="1h", databases={"app": place},
+                      **{"query_wait_timeout": 3, **settings})
     return start
 
 
@@ -56,6 +56,17 @@ def test_a_transaction_of_a_query_costs_two_receives_and_two_sends(narrow):
             for _ in range(turns):
                 conn.value("select 1")
         assert per_turn(proxy, work) <= 6.1
+        assert per_turn(proxy, work, waiting=False) <= 4.1
+
+
+def test_timeouts_cost_no_calls(narrow):
+    proxy = narrow(1, query_timeout=60, transaction_timeout=61,
+                   idle_transaction_timeout=62, client_idle_timeout=63,
+                   query_wait_timeout=64, client_login_timeout=65)
+    with proxy.login() as conn:
+        def work(turns):
+            for _ in range(turns):
+                conn.value("select 1")
         assert per_turn(proxy, work, waiting=False) <= 4.1
 
 

@@ -275,6 +275,21 @@ def test_each_user_waits_for_as_long_as_it_may(pgweir, cluster):
         assert patient.read_result().rows == [["served"]]
 
 
+@pytest.mark.parametrize("limit", ["query_wait_timeout",
+                                   "client_login_timeout"])
+def test_a_login_that_waits_for_a_server_does_not_wait_for_ever(
+        pgweir, cluster, limit):
+    """The first with settings of its own needs one to be greeted."""
+    proxy = pgweir(databases=only_primary(cluster), default_pool_size=1,
+                   **{limit: 0.4})
+    with proxy.login() as holder, proxy.wire() as conn:
+        holder.ask("begin")
+        conn.send(wire.startup({"user": "app", "database": "app",
+                                "work_mem": "7MB"}))
+        assert told(conn)[1] == limit
+        assert holder.value("select 'alive'") == "alive"
+
+
 # ---- servers ----------------------------------------------------------------
 def test_server_lifetime_0_uses_each_connection_once(pgweir, cluster):
     proxy = pgweir(databases=only_primary(cluster), server_lifetime=0)

@@ -231,6 +231,19 @@ START_TEST(transaction_timeout_counts_the_whole_transaction)
 }
 END_TEST
 
+START_TEST(transactions_of_a_pipeline_are_counted_each)
+{
+	begin(CONFIG("transaction_timeout = 5\n"));
+	stage_run(&stage, ">1 Q:a Q:b Q:c");
+	for (int i = 0; i < 3; i++) {
+		house_wait(&stage.house, 3 * SECOND);
+		stage_run(&stage, ">s T D C:S Z:I");
+		ck_assert(is_open(&stage, 1));
+	}
+	stage_close(&stage);
+}
+END_TEST
+
 START_TEST(who_waits_is_told_and_refused_in_the_end)
 {
 	begin(CONFIG("query_wait_timeout = 5\nquery_wait_notify = 2\n"));
@@ -303,6 +316,7 @@ main(void)
 	tcase_add_test(theme, a_cancel_that_does_not_help_ends_both);
 	tcase_add_test(theme, query_timeout_action_close_closes_at_once);
 	tcase_add_test(theme, transaction_timeout_counts_the_whole_transaction);
+	tcase_add_test(theme, transactions_of_a_pipeline_are_counted_each);
 	tcase_add_test(theme, who_waits_is_told_and_refused_in_the_end);
 	tcase_add_test(theme, a_reload_counts_from_the_same_beginning);
 	tcase_add_test(theme, a_user_may_have_its_own);
