@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "admin/files.h"
 #include "admin/instance.h"
 #include "admin/process.h"
 #include "admin/supervisor.h"
@@ -184,6 +185,7 @@ settle(struct arguments *args, struct logger *logger,
 		return -1;
 	}
 	process_give_file(settings->logfile, user);
+	args->options.most_files = process_raise_limit(files_needed(config));
 	if (process_drop_root(user, err) != 0) {
 		return -1;
 	}
@@ -212,7 +214,6 @@ run(struct arguments *args, struct config *config)
 		print_error(&err);
 		goto out;
 	}
-	process_raise_limits();
 	(void)signal(SIGPIPE, SIG_IGN);
 	instance = instance_new(logger, config, &args->options, &err);
 	if (instance == NULL || instance_listen(instance, &err) != 0) {

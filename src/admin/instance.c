@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "admin/admin.h"
+#include "admin/files.h"
 #include "admin/instance_int.h"
 #include "admin/later.h"
 #include "admin/supervisor.h"
@@ -52,13 +53,17 @@ hear_signals(struct instance *instance)
 }
 
 struct listener_options
-instance_listener_options(const struct settings *settings)
+instance_listener_options(const struct instance *instance)
 {
+	const struct settings *settings = config_settings(instance->config);
+
 	return (struct listener_options){
 	    .socket = socket_options_of(settings),
 	    .backlog = settings->listen_backlog,
 	    .defer_accept_s =
 	        settings->tcp_defer_accept != 0 ? DEFER_ACCEPT_S : 0,
+	    .most_fd = files_for_clients(
+	        instance->config, instance->options.most_files),
 	    .reuse_port = settings->so_reuseport,
 	    .unix_mode = (mode_t)settings->unix_socket_mode,
 	    .unix_group = settings->unix_socket_group,
@@ -75,7 +80,7 @@ instance_listen(struct instance *instance, struct error *err)
 	    .unix_directory = settings->unix_socket_dir,
 	    .inherited = instance->options.inherited,
 	    .port = (uint16_t)settings->listen_port,
-	    .options = instance_listener_options(settings),
+	    .options = instance_listener_options(instance),
 	};
 	char text[ADDRESS_TEXT_BYTES];
 
@@ -90,6 +95,8 @@ instance_listen(struct instance *instance, struct error *err)
 		        listener_address(listeners_at(instance->listeners, i)),
 		        text, sizeof(text)));
 	}
+	files_check(
+	    instance->config, instance->options.most_files, &instance->log);
 	/* Whoever hears that we are ready may send one at once. */
 	hear_signals(instance);
 	return 0;

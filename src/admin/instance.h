@@ -22,6 +22,7 @@ struct instance_options {
 	bool is_connstr;
 	bool is_quiet;               /* nothing to stderr */
 	int verbosity;               /* number of -v */
+	int64_t most_files;          /* that may be open at once */
 	struct inherited *inherited; /* sockets to take over; may be NULL */
 	const struct supervision *supervision; /* whom to tell */
 };

@@ -2,6 +2,7 @@
  * instance_config.c - how an instance takes a configuration: at once and as a
  * whole, or not at all.
  */
+#include "admin/files.h"
 #include "admin/instance_int.h"
 #include "admin/supervisor.h"
 #include "client/client.h"
@@ -65,7 +66,6 @@ static void
 adopt(struct instance *instance, struct config *config)
 {
 	const struct settings *settings = config_settings(config);
-	struct listener_options listen = instance_listener_options(settings);
 	struct config *old = instance->config;
 
 	instance->config = config;
@@ -77,7 +77,14 @@ adopt(struct instance *instance, struct config *config)
 	pools_configure(instance->pools, config);
 	clients_configure(instance->clients, config);
 	if (instance->listeners != NULL) {
+		struct listener_options listen =
+		    instance_listener_options(instance);
+
 		listeners_set_options(instance->listeners, &listen);
+	}
+	if (files_needed(config) != files_needed(old)) {
+		files_check(
+		    config, instance->options.most_files, &instance->log);
 	}
 	config_unref(&old);
 }

@@ -12,7 +12,6 @@
 struct buf;
 struct node;
 struct pool;
-struct settings;
 struct supervisor;
 
 /* The nodes of one configured database, watched from the start, before any
@@ -51,9 +50,9 @@ struct instance {
 /* Appends a sentence on how we are: for the service manager. */
 void instance_put_status(void *context, struct buf *out);
 
-/* What SETTINGS say about listening. */
+/* What the configuration says about listening. */
 struct listener_options instance_listener_options(
-    const struct settings *settings);
+    const struct instance *instance);
 
 /* A signal has come. CONTEXT is the instance, here and below. */
 void instance_on_signal(void *context, int number);

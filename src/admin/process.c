@@ -250,15 +250,28 @@ process_write_pid(int fd, struct error *err)
 	return 0;
 }
 
-void
-process_raise_limits(void)
+int64_t
+process_raise_limit(int64_t needed)
 {
-	struct rlimit limit;
+	struct rlimit limit, wanted;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
-	    limit.rlim_cur < limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max;
-		/* Not needed to work, only to serve more clients. */
-		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+		return INT64_MAX;
 	}
+	wanted = limit;
+	if (limit.rlim_max != RLIM_INFINITY &&
+	    limit.rlim_max < (rlim_t)needed) {
+		wanted.rlim_max = (rlim_t)needed;
+	}
+	wanted.rlim_cur = wanted.rlim_max;
+	/* Neither is needed to work, only to serve more clients. */
+	if (setrlimit(RLIMIT_NOFILE, &wanted) != 0) {
+		wanted = limit;
+		wanted.rlim_cur = wanted.rlim_max;
+		if (setrlimit(RLIMIT_NOFILE, &wanted) != 0) {
+			wanted = limit;
+		}
+	}
+	return wanted.rlim_cur == RLIM_INFINITY ? INT64_MAX
+	                                        : (int64_t)wanted.rlim_cur;
 }

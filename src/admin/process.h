@@ -3,6 +3,7 @@
 #define ADMIN_PROCESS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct error;
 
@@ -45,7 +46,11 @@ void process_close_pidfile(const char *path, int *fd);
 int process_write_pid(int fd, struct error *err)
     __attribute__((warn_unused_result));
 
-/* As many open files as the system allows us. */
-void process_raise_limits(void);
+/*
+ * Raises the limit of open files as far as the system allows; that is further
+ * if the process is root, then up to NEEDED. Returns the limit that holds,
+ * INT64_MAX if there is none.
+ */
+int64_t process_raise_limit(int64_t needed);
 
 #endif

@@ -92,6 +92,14 @@ describe(const struct connector *connector, char *out, size_t size)
 	}
 }
 
+/* Failures that are ours, not the other side's. */
+static bool
+is_shortage(int number)
+{
+	return number == EMFILE || number == ENFILE || number == ENOBUFS ||
+	    number == ENOMEM || number == EADDRNOTAVAIL;
+}
+
 /* Notes why the present address failed; the last one's reason is told. */
 static void
 note_errno(struct connector *connector, int number)
@@ -101,7 +109,9 @@ note_errno(struct connector *connector, int number)
 
 	describe(connector, what, sizeof(what));
 	connector->failure = CONNECT_REFUSED;
-	error_set(&connector->err, SQLSTATE_CANNOT_CONNECT,
+	error_set(&connector->err,
+	    is_shortage(number) ? SQLSTATE_INSUFFICIENT_RESOURCES
+	                        : SQLSTATE_CANNOT_CONNECT,
 	    "connection to %s failed: %c%s", what,
 	    tolower((unsigned char)why[0]), why + 1);
 }

@@ -47,7 +47,8 @@ struct connector {
 	struct address address;
 	/*
 	 * FD is connected and the callee's to close; or it is -1, and
-	 * .failure and ERR (SQLSTATE 08001) say why.
+	 * .failure and ERR say why: SQLSTATE 08001, or 53000 when it is this
+	 * machine that has no descriptor, port or memory left.
 	 */
 	void (*on_done)(
 	    struct connector *connector, int fd, const struct error *err);

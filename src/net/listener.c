@@ -9,8 +9,11 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/log.h"
 #include "core/mem.h"
@@ -18,6 +21,7 @@
 
 #define ACCEPTS_PER_EVENT 64
 #define EXHAUSTED_PAUSE_US ((int64_t)100 * 1000)
+#define EXHAUSTED_LOG_US ((int64_t)10 * 1000000)
 
 struct listener {
 	struct loop *loop; /* borrowed */
@@ -29,7 +33,11 @@ struct listener {
 	listener_accept_fn on_accept;
 	void *context; /* borrowed until listener_close() */
 	bool is_paused;
-	bool is_exhausted; /* logged; until the backlog was empty again */
+	int most_fd;          /* see struct listener_options */
+	bool is_exhausted;    /* until the backlog was empty again */
+	bool is_told;         /* in the log, that it is */
+	int64_t logged_us;    /* loop time; 0: never */
+	uint64_t exhaustions; /* since then */
 };
 
 static void
@@ -45,28 +53,76 @@ log_context(const void *object, struct buf *out)
 
 /* ---- accepting ----------------------------------------------------------- */
 
+static bool
+may_accept(const struct listener *listener)
+{
+	return !listener->is_paused && !timer_is_running(&listener->retry);
+}
+
 static void
 update_interest(struct listener *listener)
 {
-	bool accepts =
-	    !listener->is_paused && !timer_is_running(&listener->retry);
+	io_set(&listener->io, may_accept(listener) ? IO_READ : IO_NONE);
+}
 
-	io_set(&listener->io, accepts ? IO_READ : IO_NONE);
+/* The number the next descriptor would get; INT_MAX if there is none. */
+static int
+next_fd(const struct listener *listener)
+{
+	int fd = fcntl(listener->bound.fd, F_DUPFD_CLOEXEC, 0);
+
+	if (fd == -1) {
+		return INT_MAX;
+	}
+	(void)close(fd);
+	return fd;
+}
+
+static bool
+is_too_many(const struct listener *listener, int fd)
+{
+	return listener->most_fd > 0 && fd >= listener->most_fd;
 }
 
 static void
 on_retry(struct timer *timer)
 {
-	update_interest(list_entry(timer, struct listener, retry));
+	struct listener *listener = list_entry(timer, struct listener, retry);
+
+	if (is_too_many(listener, next_fd(listener))) {
+		timer_start(&listener->retry, listener->loop,
+		    EXHAUSTED_PAUSE_US, 0, on_retry);
+	}
+	update_interest(listener);
+}
+
+/* Logs unless that was done lately; whoever is at the limit may go over it and
+ * back ten times a second. */
+static void
+log_exhausted(struct listener *listener, const char *why)
+{
+	int64_t now_us = loop_now_us(listener->loop);
+
+	listener->exhaustions++;
+	if (listener->logged_us != 0 &&
+	    now_us - listener->logged_us < EXHAUSTED_LOG_US) {
+		return;
+	}
+	log_warning(&listener->log,
+	    "accept failed: %s, new connections wait; raise LimitNOFILE= or "
+	    "\"ulimit -n\" times=%llu",
+	    why, (unsigned long long)listener->exhaustions);
+	listener->logged_us = now_us;
+	listener->exhaustions = 0;
+	listener->is_told = true;
 }
 
 static void
-pause_exhausted(struct listener *listener)
+pause_exhausted(struct listener *listener, const char *why)
 {
 	if (!listener->is_exhausted) {
 		listener->is_exhausted = true;
-		log_warning(&listener->log,
-		    "accept failed: %s, new connections wait", strerror(errno));
+		log_exhausted(listener, why);
 	}
 	timer_start(
 	    &listener->retry, listener->loop, EXHAUSTED_PAUSE_US, 0, on_retry);
@@ -76,8 +132,9 @@ pause_exhausted(struct listener *listener)
 static void
 note_recovery(struct listener *listener)
 {
-	if (listener->is_exhausted) {
-		listener->is_exhausted = false;
+	listener->is_exhausted = false;
+	if (listener->is_told) {
+		listener->is_told = false;
 		log_info(&listener->log, "accepting connections again");
 	}
 }
@@ -115,8 +172,11 @@ accept_one(struct listener *listener)
 		if (is_passing(errno)) {
 			return true;
 		}
-		pause_exhausted(listener);
+		pause_exhausted(listener, strerror(errno));
 		return false;
+	}
+	if (is_too_many(listener, fd)) {
+		pause_exhausted(listener, "nearly out of open files");
 	}
 	if (address_is_unix(&listener->bound.address)) {
 		peer = listener->bound.address; /* its own end has no name */
@@ -124,7 +184,7 @@ accept_one(struct listener *listener)
 		address_unmap(&peer);
 	}
 	listener->on_accept(listener->context, fd, &peer); /* may close us */
-	return listener->bound.fd != -1 && !listener->is_paused;
+	return listener->bound.fd != -1 && may_accept(listener);
 }
 
 static void
@@ -151,12 +211,14 @@ reap(struct grave *grave)
 /* A listener of BOUND, which it takes. */
 static struct listener *
 listener_new(struct loop *loop, const struct bound *bound,
-    struct logger *logger, listener_accept_fn on_accept, void *context)
+    const struct listener_options *options, struct logger *logger,
+    listener_accept_fn on_accept, void *context)
 {
 	struct listener *listener = mem_zalloc(sizeof(*listener));
 
 	listener->loop = loop;
 	listener->bound = *bound;
+	listener->most_fd = options->most_fd;
 	listener->on_accept = on_accept;
 	listener->context = context;
 	listener->grave.reap = reap;
@@ -175,7 +237,7 @@ listener_open(struct loop *loop, const struct address *address,
 	struct bound bound;
 
 	return bound_open(&bound, address, options, err) == 0
-	    ? listener_new(loop, &bound, logger, on_accept, context)
+	    ? listener_new(loop, &bound, options, logger, on_accept, context)
 	    : NULL;
 }
 
@@ -187,7 +249,7 @@ listener_adopt(struct loop *loop, int fd,
 	struct bound bound;
 
 	return bound_adopt(&bound, fd, options, err) == 0
-	    ? listener_new(loop, &bound, logger, on_accept, context)
+	    ? listener_new(loop, &bound, options, logger, on_accept, context)
 	    : NULL;
 }
 
@@ -226,6 +288,7 @@ void
 listener_set_options(
     struct listener *listener, const struct listener_options *options)
 {
+	listener->most_fd = options->most_fd;
 	bound_set_options(&listener->bound, options);
 }
 

@@ -17,7 +17,9 @@ struct listener_options {
 	struct socket_options socket; /* inherited by what is accepted */
 	int backlog;
 	int defer_accept_s; /* TCP: tell of connections with data; 0: of all */
-	bool reuse_port;    /* TCP: several processes on one address */
+	int most_fd; /* rests while new descriptors are numbered so or higher;
+	                0: until there are none */
+	bool reuse_port; /* TCP: several processes on one address */
 	mode_t unix_mode;
 	const char *unix_group; /* name or number; NULL or "": as it comes */
 };
@@ -35,8 +37,8 @@ typedef void (*listener_accept_fn)(
  * listener_close(); LOGGER may be NULL. Returns NULL and ERR, with what to do
  * about it, when ADDRESS cannot be had.
  *
- * When the process runs out of descriptors it stops accepting for a moment,
- * and logs that once.
+ * When the process runs out of descriptors, or of those for clients, it stops
+ * accepting for a moment and then looks again; that is logged, but not often.
  */
 struct listener *listener_open(struct loop *loop, const struct address *address,
     const struct listener_options *options, struct logger *logger,

@@ -25,13 +25,25 @@ slot_coming(const struct pool_slot *slot)
 	    slot->by_state[SERVER_TESTED].count;
 }
 
+/* Something has run out: connections of the server, descriptors here. See
+ * PostgreSQL docs, "PostgreSQL Error Codes", class 53. */
+static bool
+is_shortage(const struct error *err)
+{
+	return strncmp(err->sqlstate, "53", 2) == 0;
+}
+
 bool
 slot_is_usable(const struct pool_slot *slot)
 {
-	if (slot->is_old || slot->failing_since_us != 0) {
-		return slot->by_state[SERVER_IDLE].count > 0;
+	if (slot->by_state[SERVER_IDLE].count > 0) {
+		return true;
 	}
-	return true;
+	if (slot->failing_since_us != 0 && is_shortage(&slot->last_error)) {
+		/* Those it has will serve, one after the other. */
+		return !slot->is_old && slot->by_state[SERVER_ACTIVE].count > 0;
+	}
+	return !slot->is_old && slot->failing_since_us == 0;
 }
 
 void
@@ -51,17 +63,16 @@ is_nodes_fault(const struct error *err)
 	    strncmp(err->sqlstate, "57P", 3) == 0;
 }
 
-void
-slot_failed(struct pool_slot *slot, const struct error *err, bool is_final)
+/* Decides when to try again. Attempts that were begun together, before the
+ * first of them failed, count as one. */
+static void
+plan_retry(struct pool_slot *slot, int64_t now_us)
 {
-	struct pool *pool = slot->pool;
-	const struct pool_events *events = &pool->set->events;
-	int64_t now_us = loop_now_us(pool->set->loop);
+	const struct pool *pool = slot->pool;
 	int64_t most_us = pool->options.server_login_retry_us;
 
-	slot->last_error = *err;
-	if (slot->failing_since_us == 0) {
-		slot->failing_since_us = now_us;
+	if (slot->retry_at_us > now_us) {
+		return;
 	}
 	slot->retry_pause_us = slot->retry_pause_us == 0
 	    ? FIRST_RETRY_US
@@ -73,10 +84,24 @@ slot_failed(struct pool_slot *slot, const struct error *err, bool is_final)
 	slot->retry_at_us = now_us + slot->retry_pause_us;
 	log_debug(&pool->set->log, "next attempt in %lld ms host=%s",
 	    (long long)(slot->retry_pause_us / 1000), slot->node->name);
+}
+
+void
+slot_failed(struct pool_slot *slot, const struct error *err, bool is_final)
+{
+	struct pool *pool = slot->pool;
+	const struct pool_events *events = &pool->set->events;
+	int64_t now_us = loop_now_us(pool->set->loop);
+
+	slot->last_error = *err;
+	if (slot->failing_since_us == 0) {
+		slot->failing_since_us = now_us;
+	}
+	plan_retry(slot, now_us);
 	if (is_nodes_fault(err)) {
 		node_report_login_failure(slot->node, err, now_us);
 		events->on_node_doubt(events->context, slot->node);
-	} else if (is_final) {
+	} else if (is_final && !is_shortage(err)) {
 		pool->fatal = *err;
 	}
 }

@@ -116,11 +116,13 @@ may_use_reserve(const struct pool_slot *slot, const struct waiter *waiter)
 	    options->reserve_timeout_us;
 }
 
+/* While attempts fail, one at a time finds out for all. */
 static bool
 is_pausing(const struct pool_slot *slot)
 {
 	return slot->is_old ||
-	    slot->retry_at_us > loop_now_us(slot->pool->set->loop);
+	    slot->retry_at_us > loop_now_us(slot->pool->set->loop) ||
+	    (slot->failing_since_us != 0 && slot_coming(slot) > 0);
 }
 
 bool
@@ -179,10 +181,7 @@ slot_keep_minimum(struct pool_slot *slot)
 	if (minimum == 0 || pool_is_halted(slot->pool)) {
 		return;
 	}
-	/* While it fails, one attempt will tell. */
-	while (slot->count < minimum &&
-	    (slot->failing_since_us == 0 || slot_coming(slot) == 0) &&
-	    slot_grow(slot)) {
+	while (slot->count < minimum && slot_grow(slot)) {
 		/* one more */
 	}
 }

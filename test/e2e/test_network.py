@@ -11,11 +11,12 @@ import pytest
 
 import wire
 from cluster import has_ipv6
-from procs import is_root, wait_until
+from procs import is_root, service_user, wait_until
 from sockets import come_alive, go_dead, peer_of, sockets_of
 
 TCP_USER_TIMEOUT = 18
 TCP_DEFER_ACCEPT = 9
+SO_BUF_LOCK = 72
 OPTIONS = {
     "keepalive": (socket.SOL_SOCKET, socket.SO_KEEPALIVE),
     "idle": (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE),
@@ -24,6 +25,7 @@ OPTIONS = {
     "user_timeout": (socket.IPPROTO_TCP, TCP_USER_TIMEOUT),
     "send_buffer": (socket.SOL_SOCKET, socket.SO_SNDBUF),
     "receive_buffer": (socket.SOL_SOCKET, socket.SO_RCVBUF),
+    "fixed_size": (socket.SOL_SOCKET, SO_BUF_LOCK),
     "no_delay": (socket.IPPROTO_TCP, socket.TCP_NODELAY)}
 
 needs_root = pytest.mark.skipif(not is_root(), reason="needs root")
@@ -137,12 +139,14 @@ def test_buffers_have_the_size_asked_for_until_it_is_0_again(pgweir, cluster):
     proxy = pgweir(tcp_socket_buffer=20000)
     with proxy.login() as conn:
         for options in both_sides(proxy, cluster, conn):
-            expect(options, send_buffer=40000, receive_buffer=40000)
+            expect(options, send_buffer=40000, receive_buffer=40000,
+                   fixed_size=3)
         large = conn.value("select repeat('x', 3000000) for update")
         assert len(large) == 3000000
     proxy.console("SET tcp_socket_buffer = 0")
     with proxy.login() as conn:
         client = both_sides(proxy, cluster, conn)[0]
+        expect(client, fixed_size=0)
         assert client["receive_buffer"] != 40000
         assert client["send_buffer"] != 40000
 
@@ -300,7 +304,10 @@ def test_without_it_a_shared_port_is_refused(pgweir):
 
 # ---- Unix sockets -----------------------------------------------------------
 def test_a_unix_socket_has_its_mode_and_group(pgweir):
-    group = pwd.getpwnam("postgres").pw_gid if is_root() else os.getgid()
+    """A group that the user is in, and that it would not have by itself."""
+    entry = pwd.getpwnam(service_user())
+    group = ([each for each in os.getgrouplist(entry.pw_name, entry.pw_gid)
+              if each != entry.pw_gid] or [entry.pw_gid])[0]
     proxy = pgweir(unix_socket_mode="0710", unix_socket_group=str(group))
     about = os.stat(proxy.socket_path)
     assert stat.S_IMODE(about.st_mode) == 0o710

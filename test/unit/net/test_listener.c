@@ -373,6 +373,46 @@ START_TEST(listener_logs_once_that_descriptors_are_exhausted)
 }
 END_TEST
 
+START_TEST(listener_leaves_descriptors_for_others)
+{
+	struct listener_options options = plain;
+	struct listener *listener;
+	int clients[4], free_fd, turns = 0;
+	int64_t end_us;
+
+	listener = open_ip("127.0.0.1", 0, &plain);
+	ck_assert_ptr_nonnull(listener);
+	for (int i = 0; i < 4; i++) {
+		clients[i] = dial(listener_address(listener));
+	}
+	free_fd = dup(0);
+	ck_assert_int_ne(free_fd, -1);
+	close(free_fd);
+	/* The second one gets the number it is to stop at. */
+	options.most_fd = free_fd + 1;
+	listener_set_options(listener, &options);
+	test_loop_until(loop, accepted_count > 0);
+	end_us = clock_monotonic_us() + 250 * 1000;
+	while (clock_monotonic_us() < end_us) {
+		loop_turn(loop, true); /* it looks again every 100 ms */
+		turns++;
+	}
+	ck_assert_int_eq(accepted_count, 2);
+	ck_assert_int_lt(turns, 10);
+	close(accepted[0]);
+	accepted[0] = -1;
+	close(accepted[1]);
+	accepted[1] = -1;
+	test_loop_until(loop, accepted_count == 4);
+	options.most_fd = 0;
+	listener_set_options(listener, &options);
+	for (int i = 0; i < 4; i++) {
+		close(clients[i]);
+	}
+	listener_close(&listener);
+}
+END_TEST
+
 START_TEST(unix_listener_makes_its_file_and_removes_it)
 {
 	struct listener_options options = plain;
@@ -621,6 +661,7 @@ main(void)
 	tcase_add_test(tcp, listener_may_be_paused_by_whom_it_calls);
 	tcase_add_test(tcp, listener_rests_when_descriptors_are_exhausted);
 	tcase_add_test(tcp, listener_logs_once_that_descriptors_are_exhausted);
+	tcase_add_test(tcp, listener_leaves_descriptors_for_others);
 	suite_add_tcase(suite, tcp);
 	tcase_add_checked_fixture(local, setup, teardown);
 	tcase_add_test(local, unix_listener_makes_its_file_and_removes_it);

@@ -401,6 +401,90 @@ START_TEST(pauses_between_attempts_grow)
 }
 END_TEST
 
+START_TEST(attempts_begun_together_fail_together)
+{
+	struct visitor visitors[5] = {0};
+	struct house house;
+	struct pool *pool;
+	size_t before;
+
+	begin(&house, ONE_HOST "pool_size=5" GENERAL, &pool);
+	for (int i = 0; i < 5; i++) {
+		come(pool, &visitors[i], POOL_PRIMARY);
+	}
+	house_settle(&house);
+	ck_assert_uint_eq(house.server_count, 5);
+	for (int i = 0; i < 5; i++) {
+		peer_end(&house, &house.servers[i]);
+	}
+	/* The next pause is the first one's, and one finds out for all. */
+	before = house.server_count;
+	house_wait(&house, 150 * 1000);
+	ck_assert_uint_eq(house.server_count, before + 1);
+	house_wait(&house, SECOND);
+	ck_assert_uint_eq(house.server_count, before + 1);
+	welcome_all(&house);
+	ck_assert_ptr_nonnull(visitors[0].server);
+	welcome_all(&house);
+	for (int i = 1; i < 5; i++) {
+		ck_assert_ptr_nonnull(visitors[i].server);
+	}
+	house_stop(&house);
+}
+END_TEST
+
+START_TEST(who_has_servers_waits_for_them_when_there_are_no_more)
+{
+	struct msg_report report = {
+	    "FATAL", "53300", "sorry, too many clients already", NULL, NULL};
+	struct visitor visitors[3] = {0};
+	struct buf out = {0};
+	struct house house;
+	struct pool *pool;
+
+	begin(&house,
+	    ONE_HOST "pool_size=3" GENERAL "server_unreachable_timeout = 5\n"
+	             "server_login_retry = 100\n",
+	    &pool);
+	come(pool, &visitors[0], POOL_PRIMARY);
+	welcome_all(&house);
+	ck_assert_ptr_nonnull(visitors[0].server);
+	come(pool, &visitors[1], POOL_PRIMARY);
+	come(pool, &visitors[2], POOL_PRIMARY);
+	msg_error_response(&out, &report);
+	for (int i = 0; i < 200; i++) {
+		house_wait(&house, SECOND / 10);
+		for (size_t k = 1; k < house.server_count; k++) {
+			struct peer *peer = &house.servers[k];
+
+			if (peer->stream != NULL && peer->from_us.length > 0) {
+				peer_send(
+				    &house, peer, buf_bytes(&out), out.length);
+			}
+		}
+	}
+	ck_assert_uint_lt(house.server_count, 14); /* it does not insist */
+	ck_assert_uint_eq(visitors[1].refusals + visitors[2].refusals, 0);
+	for (int i = 0; i < 2; i++) {
+		give_back(&visitors[i]);
+		house_settle(&house);
+		ck_assert_ptr_nonnull(visitors[i + 1].server);
+	}
+	/* Without any of its own it waits, and hears why in the end. */
+	server_close(visitors[2].server, CLOSE_SERVER_LOST, NULL);
+	visitors[0].server = NULL;
+	come(pool, &visitors[0], POOL_PRIMARY);
+	house_wait(&house, SECOND);
+	ck_assert_uint_eq(visitors[0].refusals, 0);
+	house_wait(&house, 6 * SECOND);
+	ck_assert_uint_eq(visitors[0].refusals, 1);
+	ck_assert_ptr_nonnull(
+	    strstr(visitors[0].err.text, "sorry, too many clients already"));
+	buf_fini(&out);
+	house_stop(&house);
+}
+END_TEST
+
 START_TEST(a_login_that_fails_for_good_refuses_at_once)
 {
 	struct msg_report report = {
@@ -708,6 +792,9 @@ add_timeouts(Suite *suite)
 	tcase_add_test(
 	    theme, server_unreachable_timeout_refuses_with_the_reason);
 	tcase_add_test(theme, pauses_between_attempts_grow);
+	tcase_add_test(theme, attempts_begun_together_fail_together);
+	tcase_add_test(
+	    theme, who_has_servers_waits_for_them_when_there_are_no_more);
 	tcase_add_test(theme, a_login_that_fails_for_good_refuses_at_once);
 	tcase_add_test(theme, a_login_that_does_not_end_is_given_up);
 	tcase_add_test(theme, an_idle_server_ends_after_its_timeout);
