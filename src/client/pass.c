@@ -87,6 +87,7 @@ is_enough(const struct client *client, const struct run *run,
 	case MSG_QUERY:
 	case MSG_PARSE:
 	case MSG_BIND:
+	case MSG_EXECUTE:
 		return frame_bytes(frame) >= HELD_MAX && here >= HEAD_BYTES;
 	case MSG_DESCRIBE:
 	case MSG_CLOSE:

@@ -213,6 +213,33 @@ pass_fill_bind(struct client *client, const struct run *run,
 	        bound.text, bound.length, out);
 }
 
+/* A Bind of which only SIZE bytes of the BODY are here: its values cannot be
+ * followed. */
+static void
+bind_in_parts(struct client *client, const struct run *run, const uint8_t *body,
+    size_t size)
+{
+	struct statement *statement;
+	struct prepare_name name;
+	bool sets;
+
+	if (!prepare_find_name(MSG_BIND, body, size, &name)) {
+		link_pin(client, "statement not understood");
+		return;
+	}
+	if (name.length == 0) {
+		sets = client->session.unnamed_ops != NULL ||
+		    unnamed_is_doubtful(client);
+	} else {
+		sets = client->is_tracked && is_looked_at(client, run) &&
+		    prepare_look_up(client, &name, &statement) == NAME_KNOWN &&
+		    statement->verdict.ops != NULL;
+	}
+	if (sets) {
+		link_pin(client, "setting that is too long");
+	}
+}
+
 /* Whether what does OPS is a SELECT. */
 static bool
 has_rows(const struct session_ops *ops)
@@ -268,6 +295,9 @@ pass_session(struct client *client, struct run *run, const struct frame *frame)
 		}
 		if (frame->type == MSG_PARSE) {
 			session_ops_release(&session->unnamed_ops);
+		}
+		if (frame->type == MSG_BIND) {
+			bind_in_parts(client, run, body, here);
 		}
 		session_unbind(client);
 		return true;

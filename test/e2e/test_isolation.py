@@ -323,3 +323,33 @@ def test_what_was_begun_before_session_mode_is_followed(pgweir):
         one.ask("commit")
         with proxy.login(database="primary") as other:
             assert not other.value("select current_setting('my.secret', true)")
+
+
+SET_BY_VALUE = wire.parse("select set_config('my.secret', $1, false)", "s")
+
+
+@pytest.mark.parametrize("writes", [
+    [wire.query("begin"), wire.bind(["mine"], "s"), wire.execute()[:5],
+     wire.execute()[5:] + wire.sync(), wire.query("commit")],
+    [wire.query("begin"), wire.bind(["mine" * 20000], "s") + wire.execute()
+     + wire.sync(), wire.query("commit")],
+    [wire.bind(["mine" * 20000], "s") + wire.execute() + wire.sync()],
+    [wire.bind(["mine" * 20000], "s")[:66000],
+     wire.bind(["mine" * 20000], "s")[66000:] + wire.execute() + wire.sync()]],
+    ids=["an Execute in two parts", "a long value in a transaction",
+         "a long value", "a long value in two parts"])
+def test_a_set_that_comes_in_parts_stays_with_its_client(pgweir, writes):
+    proxy = pgweir(default_pool_size=2)
+    with proxy.login(database="primary") as one:
+        one.send(SET_BY_VALUE, wire.sync())
+        assert one.types_until() == "1Z"
+        for data in writes:
+            one.send(data)
+            # Whatever is in there is taken before the next part comes.
+            proxy.console("show version")
+        for _ in range(sum(data.count(wire.sync()) + data.startswith(b"Q")
+                           for data in writes)):
+            assert one.types_until() in ("CZ", "2DCZ")
+        assert one.value("show my.secret").startswith("mine")
+        with proxy.login(database="primary") as other:
+            assert not other.value("select current_setting('my.secret', true)")
