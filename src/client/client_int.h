@@ -178,6 +178,8 @@ struct client {
 	struct statement *used; /* shared; the first with a name that the batch
 	                           sent last binds or describes; may be NULL */
 	struct bound_portal portal;
+	uint64_t flushed; /* how many messages its server had been sent when it
+	                     was last asked to answer them; 0: never */
 	char *taken_name; /* owned; of the Parse that has just failed because
 	                     it is taken; NULL: none */
 	struct effect_scan *scan; /* owned; while a long text streams */

@@ -94,6 +94,7 @@ begin_link(struct client *client, struct server *server)
 	client->on_replica =
 	    cluster_is_replica(pool->cluster, server->slot->node);
 	client->wrote = false;
+	client->flushed = 0;
 	client->request_us = loop_now_us(client->set->loop);
 	meter_linked(client);
 	server_hold(server, &holder_ops, client);

@@ -49,12 +49,16 @@ close_all(struct out *out)
 	}
 }
 
-/* The server is to answer what it has got so far. */
+/* The server is to answer what it has got so far; said once. */
 static void
-put_flush(struct out *out)
+put_flush(struct client *client, struct out *out)
 {
 	struct buf message = {0};
 
+	if (client->flushed == out->server->answers.sent) {
+		return;
+	}
+	client->flushed = out->server->answers.sent;
 	msg_flush(&message);
 	out_copy(out, buf_bytes(&message), message.length);
 	buf_fini(&message);
@@ -70,7 +74,8 @@ prepare_untrack(struct client *client, struct out *out)
 	if (answers->notes.count > 0 ||
 	    (client->batch_status == 0 && answers->count > 0 && !is_inside)) {
 		if (is_inside) {
-			put_flush(out); /* its Sync is behind what waits */
+			put_flush(
+			    client, out); /* its Sync is behind what waits */
 		}
 		return false;
 	}

@@ -4,6 +4,7 @@
  * Each script runs twice, once with everything sent at once and once byte by
  * byte; what arrives must be the same to the byte.
  */
+#include "core/buf.h"
 #include "support/script.h"
 #include "support/unit.h"
 
@@ -55,6 +56,17 @@ static const struct script scripts[] = {
     {"a name that is taken is for the server to refuse",
         {A, ">1 P:select_2/a S", "=s P:select_2/pgweir_1 S", ">s E:42P05 Z:I",
             "=1 E:42P05 Z:I", ">1 B:/a E S", "=s B:/pgweir_1 E S"}},
+    {"an unnamed statement is bound when it is known which one is there",
+        {">1 P:select_1 S", "=s P:select_1 S", ">s 1 Z:I", "=1 1 Z:I",
+            ">1 B:/a P:select_2 S B E S", "=s B:/a P:select_2 S",
+            ">s E:26000 Z:I", "=1 E:26000 Z:I", "=s B E S", ">s 2 C:S Z:I",
+            "=1 2 C:S Z:I", ">2 Q:select_3", "=s"}},
+    {"a setting that changes literals waits for what comes before it",
+        {">1 P:select_'x'/a S", ">s 1 Z:I", ">1 Q:begin", ">s C:BEGIN Z:T",
+            "=s P:select_'x'/pgweir_1 S Q:begin",
+            ">1 P:set_a.b_to_c B E P:set_datestyle_to_sql B E S",
+            "=s P:set_a.b_to_c B E H", ">s 1 2 C:SET",
+            "=1 1 Z:I C:BEGIN Z:T 1 2 C:SET"}},
     {"a Parse that fails defines nothing",
         {">1 P:selec/a S", "=s P:selec/pgweir_1 S", ">s E:42601 Z:I",
             "=1 E:42601 Z:I", ">1 B:/a E S", "=s B:/a E S", ">s E:26000 Z:I",
@@ -370,6 +382,72 @@ START_TEST(what_is_found_is_mended_byte_by_byte)
 }
 END_TEST
 
+/* What a client sends to a server that is gone, of which nobody knows yet. */
+static const char *const last_words[] = {
+    "Q:select_1",
+    "Q:set_a.b_to_c",
+    "Q:reset_all",
+    "Q:deallocate_a",
+    "Q:prepare_x_as_select_1",
+    "B:/a E S",
+    "B:/a",
+    "D:/a H",
+    "P:select_2/b B:/b E S Q:select_3",
+    "P:select_2 B E S B E S",
+    "P:select_2/b H B:/b E S",
+    "P:select_2/b P:select_3/c P:select_4/d B:/b B:/c B:/d B:/a B:/b E S",
+    "3:/a S P:select_1/a S",
+    "Q:begin B:/a E S Q:set_a.b_to_c Q:commit X",
+    "B:/a E S X",
+    "X",
+};
+
+/* BEFORE, if not NULL, is a step that leaves something owed. */
+static void
+lose_server(int index, const char *before, bool slowly)
+{
+	struct stage stage;
+	struct peer *server;
+	struct buf step = {0};
+
+	stage_open_single(&stage, last_words[index], config_text, slowly);
+	stage_run(&stage, ">1 P:select_1/a S");
+	stage_run(&stage, ">s 1 Z:I");
+	stage_run(&stage, ">1 Q:begin");
+	stage_run(&stage, ">s C:BEGIN Z:T");
+	if (before != NULL) {
+		stage_run(&stage, before);
+	}
+	stage_forget(&stage);
+	server = &stage.house.servers[0];
+	server->ended = true; /* no event tells of it */
+	buf_printf(&step, ">1 %s", last_words[index]);
+	stage_run(&stage, buf_text(&step));
+	buf_fini(&step);
+	peer_end(&stage.house, server);
+	ck_assert_ptr_null(server->stream);
+	ck_assert_ptr_null(stage.clients[0]->stream);
+	/* Nobody else is touched. */
+	ck_assert_ptr_nonnull(stage.clients[1]->stream);
+	stage_forget(&stage);
+	stage_close(&stage);
+}
+
+START_TEST(a_server_gone_amid_a_write_ends_its_client_alone)
+{
+	lose_server(_i, NULL, false);
+	lose_server(_i, NULL, true);
+}
+END_TEST
+
+START_TEST(a_server_gone_with_much_owed_ends_its_client_alone)
+{
+	lose_server(_i, ">1 P:select_7/g B:/g E S", false);
+	lose_server(_i, ">1 P:select_7/g B:/g E", false);
+	lose_server(_i, ">1 Q:set_a.b_to_d", false);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -390,6 +468,11 @@ main(void)
 	tcase_add_loop_test(theme, what_is_found_is_mended_at_once, 0, count);
 	tcase_add_loop_test(
 	    theme, what_is_found_is_mended_byte_by_byte, 0, count);
+	count = (int)(sizeof(last_words) / sizeof(last_words[0]));
+	tcase_add_loop_test(
+	    theme, a_server_gone_amid_a_write_ends_its_client_alone, 0, count);
+	tcase_add_loop_test(theme,
+	    a_server_gone_with_much_owed_ends_its_client_alone, 0, count);
 	suite_add_tcase(suite, theme);
 	return unit_run(suite);
 }
