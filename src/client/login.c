@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "auth/login.h"
+#include "client/app_name.h"
 #include "client/client_int.h"
 #include "client/meter.h"
 #include "client/prepare.h"
@@ -158,6 +159,18 @@ set_if_given(struct params *settings, const char *name, const char *value)
 	}
 }
 
+static void
+add_host(const struct client *client, struct params *settings)
+{
+	const struct settings *conf = config_settings(client->login->config);
+	struct buf name = {0};
+
+	app_name_put(&name, params_get(settings, "application_name"),
+	    &client->peer, conf->listen_port);
+	params_set(settings, "application_name", buf_text(&name));
+	buf_fini(&name);
+}
+
 /* The settings the session is to run under: the client's, less what is to be
  * ignored, and over them what the database's entry says. */
 static void
@@ -181,6 +194,9 @@ make_profile(struct client *client)
 	set_if_given(&settings, "datestyle", database->datestyle);
 	set_if_given(&settings, "timezone", database->timezone);
 	set_if_given(&settings, "application_name", database->application_name);
+	if (conf->application_name_add_host) {
+		add_host(client, &settings);
+	}
 	client->profile = pools_profile(client->set->pools, &settings);
 	params_fini(&settings);
 }

@@ -190,6 +190,61 @@ take_conf(struct pool *pool, const struct database_conf *conf)
 	pool_options_read(config, conf, pool->user, &pool->options);
 }
 
+static void
+free_parts(struct pool *pool)
+{
+	loop_unready(pool->set->loop, &pool->ready);
+	forget_welcomes(pool);
+	free(pool->dbname);
+	pool->dbname = NULL;
+	mem_wipe_free(&pool->password);
+}
+
+static void
+reap_pool(struct grave *grave)
+{
+	struct pool *pool = list_entry(grave, struct pool, grave);
+
+	free(pool->key);
+	free(pool);
+}
+
+/* Nobody uses it any more. Servers of its that have just been closed may still
+ * look at it until they are reaped. */
+static void
+bury_pool(struct pool *pool)
+{
+	struct buf name = {0};
+
+	log_append_value(&name, pool->database);
+	buf_append_str(&name, " user=");
+	log_append_value(&name, pool->user);
+	log_info(
+	    &pool->set->log, "cleaning up idle pool db=%s", buf_text(&name));
+	buf_fini(&name);
+	if (pool->cluster != NULL) {
+		drop_cluster(pool);
+	}
+	HASH_DEL(pool->set->table, pool);
+	free_parts(pool);
+	loop_bury(pool->set->loop, &pool->grave);
+}
+
+/* Whether there is a pool of DATABASE. */
+static bool
+is_known(const struct pools *set, const char *database)
+{
+	const struct pool *pool, *next;
+
+	HASH_ITER(hh, set->table, pool, next)
+	{
+		if (strcmp(pool->database, database) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static struct pool *
 make_pool(struct pools *set, const char *database, const char *user,
     const char *key, size_t key_bytes)
@@ -201,6 +256,14 @@ make_pool(struct pools *set, const char *database, const char *user,
 	if (conf == NULL) {
 		return NULL;
 	}
+	if (strcmp(conf->name, "*") == 0 && !is_known(set, database)) {
+		struct buf name = {0};
+
+		log_append_value(&name, database);
+		log_info(&set->log, "registered new auto-database db=%s",
+		    buf_text(&name));
+		buf_fini(&name);
+	}
 	pool = mem_zalloc(sizeof(*pool));
 	pool->set = set;
 	pool->key = mem_dup(key, key_bytes);
@@ -208,6 +271,7 @@ make_pool(struct pools *set, const char *database, const char *user,
 	pool->user = pool->key + strlen(database) + 1;
 	(void)user;
 	pool->ready.run = on_ready;
+	pool->grave.reap = reap_pool;
 	pool->is_paused = gates_is_paused(&set->gates, database);
 	HASH_ADD_KEYPTR(hh, set->table, pool->key, key_bytes, pool);
 	take_conf(pool, conf);
@@ -311,6 +375,9 @@ on_tick(struct timer *timer)
 	HASH_ITER(hh, pools->table, pool, next)
 	{
 		pool_tick(pool, loop_now_us(pools->loop));
+		if (pool_is_over(pool, loop_now_us(pools->loop))) {
+			bury_pool(pool);
+		}
 	}
 }
 
@@ -364,10 +431,7 @@ end_pool(struct pool *pool)
 		}
 		server_close(server, CLOSE_SERVER_SHUTDOWN, NULL);
 	}
-	loop_unready(pool->set->loop, &pool->ready);
-	forget_welcomes(pool);
-	free(pool->dbname);
-	mem_wipe_free(&pool->password);
+	free_parts(pool);
 	free(pool->key);
 	free(pool);
 }

@@ -87,11 +87,15 @@ struct pool {
 	int64_t blocked_since_us[POOL_CLASSES]; /* no node can serve; 0: some */
 	int64_t
 	    lost_primary_us; /* a promotion is possible since; 0: it is not */
-	struct error fatal;  /* why logins fail for good; empty: they do not */
+	int64_t unused_since_us; /* no client since; 0: some, or not seen yet */
+	int64_t empty_since_us;  /* nor any server */
+	bool has_served;         /* a login of its has succeeded */
+	struct error fatal; /* why logins fail for good; empty: they do not */
 	struct welcome *welcomes; /* owned */
 	struct pool_options options;
 	struct traffic_history traffic;
-	bool is_paused;     /* by itself; as set->gates says */
+	bool is_paused; /* by itself; as set->gates says */
+	struct grave grave;
 	struct ready ready; /* on the loop's list when there is work */
 };
 
@@ -191,6 +195,13 @@ bool pool_is_paused(const struct pool *pool);
 /* server_fast_close: in session mode, closes what is to be replaced and in the
  * middle of nothing, its clients with it. */
 void pool_close_marked(struct pool *pool);
+
+/* Whether POOL was made from the fallback entry of the configuration. */
+bool pool_is_automatic(const struct pool *pool);
+
+/* Whether nobody has used POOL for so long that it is to end; asked every tick.
+ * Then it has neither clients nor servers. */
+bool pool_is_over(struct pool *pool, int64_t now_us);
 
 /* Timeouts of waiters and servers, every tick. */
 void pool_tick(struct pool *pool, int64_t now_us);

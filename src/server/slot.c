@@ -52,6 +52,7 @@ slot_connected(struct pool_slot *slot)
 	slot->retry_at_us = 0;
 	slot->retry_pause_us = 0;
 	slot->failing_since_us = 0;
+	slot->pool->has_served = true;
 	slot->pool->fatal.text[0] = '\0';
 }
 
