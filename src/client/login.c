@@ -204,6 +204,19 @@ make_profile(struct client *client)
 /* ---- the welcome --------------------------------------------------------- */
 
 static void
+put_notice(const struct client *client, struct buf *out)
+{
+	const char *text =
+	    config_settings(client->set->config)->login_notify_message;
+	struct msg_report report = {
+	    .severity = "NOTICE", .sqlstate = "00000", .message = text};
+
+	if (text[0] != '\0') {
+		msg_notice_response(out, &report);
+	}
+}
+
+static void
 put_welcome(struct client *client, const struct params *params)
 {
 	struct buf out = {0};
@@ -215,6 +228,9 @@ put_welcome(struct client *client, const struct params *params)
 	key_draw(client);
 	msg_backend_key_data(&out, frame_u32(client->key),
 	    client->key + KEY_ID_BYTES, client->key_bytes - KEY_ID_BYTES);
+	if (client->state != CLIENT_CONSOLE) {
+		put_notice(client, &out);
+	}
 	msg_ready_for_query(&out, 'I');
 	send_buf(client, &out);
 }

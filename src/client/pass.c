@@ -372,6 +372,22 @@ pass_next(struct client *client, struct run *run, const struct frame *frame)
 	return ok;
 }
 
+bool
+pass_allows(struct client *client, uint8_t type)
+{
+	struct error err;
+
+	if (type != MSG_QUERY ||
+	    !config_settings(client->set->config)->disable_pqexec) {
+		return true;
+	}
+	error_set(&err, SQLSTATE_FEATURE_NOT_SUPPORTED, "PQexec disallowed");
+	error_hint(&err,
+	    "The simple query protocol is switched off (disable_pqexec).");
+	client_close(client, CLOSE_CLIENT_VIOLATION, &err);
+	return false;
+}
+
 /* Whether the message at the run's position may go on now. False: stop. */
 static bool
 next_message(struct client *client, struct run *run, struct frame *frame)
@@ -399,6 +415,9 @@ next_message(struct client *client, struct run *run, struct frame *frame)
 	    frame->body_bytes > settings->max_packet_size) {
 		pass_violation(
 		    client, "too long a message of type", frame->type);
+		return false;
+	}
+	if (!pass_allows(client, frame->type)) {
 		return false;
 	}
 	return is_enough(client, run, frame) && session_may_go_on(client) &&

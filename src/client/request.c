@@ -178,7 +178,7 @@ route_batch(struct client *client, const uint8_t *at)
 		answer_lone_sync(client);
 		return bytes;
 	}
-	if (!check_pool(client)) {
+	if (!check_pool(client) || !pass_allows(client, at[0])) {
 		return 0;
 	}
 	if (prepare_answer_alone(client, at, &client->batch)) {

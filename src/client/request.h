@@ -54,6 +54,10 @@ size_t pass_messages(
  * would. May close CLIENT. */
 void pass_leave(struct client *client);
 
+/* Whether messages of TYPE are allowed at all. May close CLIENT: then false. */
+bool pass_allows(struct client *client, uint8_t type)
+    __attribute__((warn_unused_result));
+
 /* Closes CLIENT for a message of TYPE; WHAT says what is wrong with it. */
 void pass_violation(struct client *client, const char *what, uint8_t type);
 

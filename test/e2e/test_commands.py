@@ -199,6 +199,28 @@ def test_under_load_not_one_transaction_is_lost(pgweir, cluster, purse, what,
     assert cluster.primary.ask("select count(*) from paid") == 960
 
 
+def test_what_is_behind_a_pause_can_be_restarted_under_load(
+        pgweir, cluster, purse):
+    """Nobody sees more of it than that it takes longer."""
+    proxy = pgweir(default_pool_size=4)
+    with proxy.login("pgbouncer", "admin", deadline=60) as console, \
+            proxy.login() as idle:
+        idle.ask("select 1")
+        bench = load(proxy, purse, 100, "prepared")
+        wait_until(lambda: cluster.primary.ask("select count(*) from paid")
+                   > 200 or bench.poll() is not None, 20, "it runs")
+        assert console.ask("PAUSE").tag == "PAUSE"
+        cluster.primary.stop_fast()
+        cluster.primary.start()
+        assert console.ask("RESUME").tag == "RESUME"
+        output = bench.communicate()[0]
+        assert bench.returncode == 0, output
+        assert re.search(r"actually processed: 800/800", output), output
+        assert idle.value("select 2") == "2"
+    assert cluster.primary.ask("select sum(amount) from purse") == 800
+    cluster.catch_up()
+
+
 # ---- DISABLE, ENABLE --------------------------------------------------------
 def test_a_disabled_database_lets_nobody_new_in(pgweir):
     proxy = pgweir()

@@ -317,3 +317,38 @@ def test_psycopg_and_its_conninfo_see_an_ordinary_server(proxy):
         assert conn.info.parameter_status("application_name") == "seen"
         assert conn.info.transaction_status == \
             psycopg.pq.TransactionStatus.IDLE
+
+
+# ---- after login ------------------------------------------------------------
+def test_login_notify_message_is_a_notice_to_each_client(pgweir):
+    proxy = pgweir(login_notify_message="Be kind: 'shared' server")
+    for _ in range(2):
+        with proxy.login() as conn:
+            assert [(n["S"], n["M"]) for n in conn.notices] == [
+                ("NOTICE", "Be kind: 'shared' server")]
+            assert conn.value("select 1") == "1"
+    proxy.console("SET login_notify_message = 'another'")
+    with proxy.login() as conn:
+        assert [n["M"] for n in conn.notices] == ["another"]
+    proxy.console("SET login_notify_message = ''")
+    with proxy.login() as conn:
+        assert conn.notices == []
+
+
+@pytest.mark.parametrize("sql", ["select 1", "begin read only",
+                                 "begin; select 1", "update nothing"])
+def test_disable_pqexec_refuses_the_simple_protocol(pgweir, sql):
+    proxy = pgweir(disable_pqexec=1)
+    with proxy.login() as conn:
+        conn.send(wire.parse("begin"), wire.bind(), wire.execute(),
+                  wire.sync())
+        assert conn.types_until() == "12CZ"
+        conn.send(wire.query(sql))
+        assert conn.read_frame().type == "E"
+        conn.assert_closed()
+    with proxy.login() as conn:
+        conn.send(wire.query(sql))
+        fields = wire.fields_of(conn.read_frame().payload)
+        assert (fields["S"], fields["M"]) == ("FATAL", "PQexec disallowed")
+        conn.assert_closed()
+    assert proxy.console("SHOW VERSION").rows
