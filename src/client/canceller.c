@@ -29,6 +29,7 @@ static void
 take_names(struct client *client, const struct client *target)
 {
 	client->pool = target->pool;
+	pool_enter(client->pool);
 	client->user = mem_strdup(target->user);
 	client->database = mem_strdup(target->database);
 }

@@ -43,7 +43,7 @@ CHARACTERISTICS = [
     "read only", "read write", "deferrable", "not deferrable"]
 NAMES = ["my.tenant", "MY.Tenant", '"My"."Tenant"', '"my.tenant"', "a.b.c",
          "search_path", '"Search_Path"', "SEARCH_PATH", "temp_tablespaces",
-         "local_preload_libraries", "DateStyle", "statement_timeout",
+         "local_preload_libraries", "DateStyle",
          "work_mem", "sort_mem", "vacuum_mem", "application_name",
          "row_security", "extra_float_digits", "timezone", "bytea_output",
          "lock_timeout", "client_min_messages", "synchronous_commit",
