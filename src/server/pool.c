@@ -109,6 +109,7 @@ make_cluster(struct pool *pool)
 		    node_set_take(pool->set->nodes, node->host, node->port);
 		slot->last_role = node->role;
 		slot->grave.reap = slot_reap;
+		slot_join(slot);
 		list_append(&pool->slots, &slot->link);
 		name_watch_start(&slot->name, pool->set->resolver, node->host,
 		    slot_on_addresses);
@@ -145,6 +146,7 @@ drop_cluster(struct pool *pool)
 		list_append(&pool->old_slots, &slot->link);
 		name_watch_stop(&slot->name);
 		slot->is_old = true;
+		slot_stop_waiting(slot);
 		if (slot->count == 0) {
 			slot_discard(slot);
 		} else {
@@ -328,6 +330,21 @@ reconfigure(struct pool *pool, const struct config *old)
 	loop_ready(pool->set->loop, &pool->ready);
 }
 
+/* Puts the idle servers into the lists of the caps that have a limit now. */
+static void
+relist_idle(struct pools *pools)
+{
+	struct pool *pool, *next;
+
+	HASH_ITER(hh, pools->table, pool, next)
+	{
+		list_foreach (&pool->slots, link) {
+			slot_relist_idle(
+			    list_entry(link, struct pool_slot, link));
+		}
+	}
+}
+
 void
 pools_configure(struct pools *pools, struct config *config)
 {
@@ -337,6 +354,9 @@ pools_configure(struct pools *pools, struct config *config)
 	pools->config = config_ref(config);
 	statements_set_limit(
 	    pools->statements, config_settings(config)->max_statement_bytes);
+	if (limits_configure(&pools->limits, config)) {
+		relist_idle(pools);
+	}
 	HASH_ITER(hh, pools->table, pool, next)
 	{
 		reconfigure(pool, old);

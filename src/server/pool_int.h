@@ -30,6 +30,7 @@ struct pool_slot {
 	struct node *node;     /* shared; see node_set_take() */
 	struct list by_state[SERVER_CLOSED]; /* of struct server */
 	size_t count;                        /* in all of them */
+	struct cap_share shares[CAP_KINDS];  /* joined while it is in a list */
 	int64_t retry_at_us;      /* no new connection before; 0: now */
 	int64_t retry_pause_us;   /* the pause after the next failure */
 	int64_t failing_since_us; /* 0: the last attempt succeeded */
@@ -144,6 +145,56 @@ void slot_keep_minimum(struct pool_slot *slot);
 
 /* How many connections SLOT keeps, though they are idle. */
 size_t slot_minimum(const struct pool_slot *slot);
+
+/* Whether anybody waits whom SLOT serves. */
+bool slot_has_waiter(const struct pool_slot *slot);
+
+/* The oldest waiter that SLOT serves and no connection on its way is for, if
+ * it could be opened as far as SLOT itself is concerned; else NULL. */
+const struct waiter *slot_wants(const struct pool_slot *slot);
+
+/* ---- slot_share.c -------------------------------------------------------- */
+
+/* SLOT, new, counts under the caps of its database and user from now on, and
+ * no more. */
+void slot_join(struct pool_slot *slot);
+void slot_part(struct pool_slot *slot);
+
+/* One connection of SLOT more, or less. */
+void slot_count_up(struct pool_slot *slot);
+void slot_count_down(struct pool_slot *slot);
+
+/* SERVER has become idle, or is no longer. */
+void slot_note_idle(struct server *server);
+void slot_note_busy(struct server *server);
+
+/* The caps of SLOT have got a limit, or lost it. */
+void slot_relist_idle(struct pool_slot *slot);
+
+/*
+ * Whether the caps leave SLOT room for one more connection, for WAITER; NULL:
+ * for nobody in particular. For a waiter whose turn it is idle servers of
+ * others are closed; one whose turn it is not is remembered.
+ */
+bool slot_make_room(struct pool_slot *slot, const struct waiter *waiter);
+
+bool slot_is_waiting(const struct pool_slot *slot);
+
+/* SLOT waits under no cap any more. */
+void slot_stop_waiting(struct pool_slot *slot);
+
+/* Whether a cap of SLOT has more connections than it may. */
+bool slot_is_over_cap(const struct pool_slot *slot);
+
+/* Whether somebody waits under a cap of SLOT. */
+bool slot_is_contested(const struct pool_slot *slot);
+
+/* Wakes who is next under the caps of SLOT. */
+void slot_wake_others(struct pool_slot *slot);
+
+/* Whether SERVER, idle, had to make room for somebody older than WAITER, of
+ * another pool: then it is closed. */
+bool slot_yields(struct server *server, const struct waiter *waiter);
 
 /* ---- slot.c -------------------------------------------------------------- */
 

@@ -192,7 +192,12 @@ struct server *
 pool_take(
     struct pool *pool, enum pool_class class, const struct profile *profile)
 {
-	return pool->waiting > 0 ? NULL : take(pool, class, profile);
+	struct server *server =
+	    pool->waiting > 0 ? NULL : take(pool, class, profile);
+
+	/* Somebody of another pool may have waited for its place. */
+	return server != NULL && slot_is_contested(server->slot) ? NULL
+	                                                         : server;
 }
 
 /* ---- waiting ------------------------------------------------------------- */
@@ -288,6 +293,9 @@ grant_one(struct pool *pool)
 		}
 		tried[oldest->class] = true;
 		server = take(pool, oldest->class, oldest->profile);
+		if (server != NULL && slot_yields(server, oldest)) {
+			return true;
+		}
 		if (server != NULL) {
 			pool_forget(oldest);
 			oldest->on_granted(oldest, server);
@@ -356,6 +364,21 @@ open_for(struct pool *pool, enum pool_class class)
 	(void)open_in(slot, wanted);
 }
 
+/* It may be the turn of a slot that waits under a cap: it uses that, or lets
+ * the next have it. */
+static void
+open_where_it_waits(struct pool *pool)
+{
+	list_foreach (&pool->slots, link) {
+		struct pool_slot *slot =
+		    list_entry(link, struct pool_slot, link);
+
+		if (slot_is_waiting(slot)) {
+			(void)slot_open(slot);
+		}
+	}
+}
+
 /* A login that failed for good fails for everybody who waits for it. */
 static bool
 refuse_if_hopeless(struct pool *pool)
@@ -395,6 +418,7 @@ pool_serve(struct pool *pool)
 	while (pool->waiting > 0 && grant_one(pool)) {
 		/* and the next */
 	}
+	open_where_it_waits(pool);
 	if (pool->waiting == 0 || refuse_if_hopeless(pool)) {
 		return;
 	}

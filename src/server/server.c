@@ -78,10 +78,13 @@ server_set_state(struct server *server, enum server_state state)
 	if (server->state == SERVER_ACTIVE) {
 		set->active--;
 	}
+	if (server->state == SERVER_IDLE) {
+		slot_note_busy(server);
+	}
 	list_remove(&slot->by_state[server->state], &server->link);
 	server->state = state;
 	if (state == SERVER_CLOSED) {
-		slot->count--;
+		slot_count_down(slot);
 		return;
 	}
 	if (state == SERVER_ACTIVE) {
@@ -89,6 +92,7 @@ server_set_state(struct server *server, enum server_state state)
 	}
 	if (state == SERVER_IDLE) {
 		list_prepend(&slot->by_state[state], &server->link);
+		slot_note_idle(server);
 	} else {
 		list_append(&slot->by_state[state], &server->link);
 	}
@@ -185,7 +189,7 @@ server_connect(struct pool_slot *slot)
 	answers_init(&server->answers, server_on_note, server);
 	prepared_init(&server->prepared);
 	list_append(&slot->by_state[SERVER_CONNECTING], &server->link);
-	slot->count++;
+	slot_count_up(slot);
 	server->dial = mem_zalloc(sizeof(*server->dial));
 	server->dial->server = server;
 	if (set->dialer != NULL) {

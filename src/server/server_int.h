@@ -14,6 +14,7 @@
 #include "net/loop.h"
 #include "proto/params.h"
 #include "server/answers.h"
+#include "server/limits.h"
 #include "server/prepared.h"
 #include "server/server.h"
 
@@ -38,7 +39,9 @@ struct dial {
 };
 
 struct server {
-	struct list_link link;  /* in slot->by_state[state] */
+	struct list_link link;                  /* in slot->by_state[state] */
+	struct list_link idle_links[CAP_KINDS]; /* in the idle lists of its
+	                                           slot's caps */
 	struct pool_slot *slot; /* borrowed; outlives its servers */
 	struct stream *stream;  /* owned; NULL before LOGIN and once closed */
 	struct dial *dial;      /* owned; used in CONNECTING */

@@ -175,6 +175,7 @@ slot_changed(struct pool_slot *slot)
 	if (pool->waiting > 0 && !pool->set->closing) {
 		loop_ready(pool->set->loop, &pool->ready);
 	}
+	slot_wake_others(slot);
 	if (slot->is_old && slot->count == 0) {
 		slot_discard(slot);
 	}
@@ -191,6 +192,7 @@ slot_discard(struct pool_slot *slot)
 {
 	assert(slot->count == 0);
 	list_remove(&slot->pool->old_slots, &slot->link);
+	slot_part(slot);
 	node_release(&slot->node);
 	/* A closed server may still look at it until it is reaped itself. */
 	loop_bury(slot->pool->set->loop, &slot->grave);

@@ -51,15 +51,12 @@ slot_serves(const struct pool_slot *slot, enum pool_class class)
 	return false;
 }
 
-/*
- * The oldest waiter that SLOT serves and no connection on its way is for. As
- * many are passed over as are on their way, never all that wait.
- */
+/* The oldest waiter that SLOT serves after the first COVERED; NULL if there is
+ * none. No more than these are looked at, never all that wait. */
 static const struct waiter *
-next_waiter(const struct pool_slot *slot)
+waiter_behind(const struct pool_slot *slot, size_t covered)
 {
 	struct list_link *at[POOL_CLASSES];
-	size_t covered = slot_coming(slot);
 
 	for (int i = 0; i < POOL_CLASSES; i++) {
 		at[i] = slot_serves(slot, (enum pool_class)i)
@@ -80,11 +77,19 @@ next_waiter(const struct pool_slot *slot)
 				oldest = head;
 			}
 		}
+		slot->pool->set->limits.steps++;
 		if (oldest == NULL || covered-- == 0) {
 			return oldest;
 		}
 		at[oldest->class] = at[oldest->class]->next;
 	}
+}
+
+bool
+slot_has_waiter(const struct pool_slot *slot)
+{
+	return slot->pool->waiting > 0 && !slot->is_old &&
+	    waiter_behind(slot, 0) != NULL;
 }
 
 /* ---- how many ------------------------------------------------------------ */
@@ -100,8 +105,9 @@ slot_is_over(const struct pool_slot *slot)
 {
 	const struct pool_options *options = &slot->pool->options;
 
-	return slot->count > options->size &&
-	    slot->count - options->size > reserve_of(options);
+	return slot_is_over_cap(slot) ||
+	    (slot->count > options->size &&
+	        slot->count - options->size > reserve_of(options));
 }
 
 /* Whether SLOT, whose own are all open, may open one of the reserve. */
@@ -110,8 +116,7 @@ may_use_reserve(const struct pool_slot *slot, const struct waiter *waiter)
 {
 	const struct pool_options *options = &slot->pool->options;
 
-	return waiter != NULL &&
-	    slot->count - options->size < reserve_of(options) &&
+	return slot->count - options->size < reserve_of(options) &&
 	    loop_now_us(slot->pool->set->loop) - waiter->since_us >=
 	    options->reserve_timeout_us;
 }
@@ -128,25 +133,45 @@ is_pausing(const struct pool_slot *slot)
 bool
 slot_grow(struct pool_slot *slot)
 {
-	if (is_pausing(slot) || slot->count >= slot->pool->options.size) {
+	if (is_pausing(slot) || slot->count >= slot->pool->options.size ||
+	    !slot_make_room(slot, NULL)) {
 		return false;
 	}
 	(void)server_connect(slot);
 	return true;
 }
 
+const struct waiter *
+slot_wants(const struct pool_slot *slot)
+{
+	const struct pool *pool = slot->pool;
+	const struct waiter *waiter;
+
+	if (pool->waiting == 0 || is_pausing(slot) || pool_is_halted(pool)) {
+		return NULL;
+	}
+	/* What is on its way is for the oldest of them. */
+	waiter = waiter_behind(slot, slot_coming(slot));
+	if (waiter == NULL || slot->count < pool->options.size) {
+		return waiter;
+	}
+	return may_use_reserve(slot, waiter) ? waiter : NULL;
+}
+
 bool
 slot_open(struct pool_slot *slot)
 {
 	const struct pool *pool = slot->pool;
+	const struct waiter *waiter = slot_wants(slot);
 
-	if (is_pausing(slot)) {
+	if (waiter == NULL) {
+		slot_stop_waiting(slot);
+		return false;
+	}
+	if (!slot_make_room(slot, waiter)) {
 		return false;
 	}
 	if (slot->count >= pool->options.size) {
-		if (!may_use_reserve(slot, next_waiter(slot))) {
-			return false;
-		}
 		log_warning(&pool->set->log,
 		    "taking connection from reserve_pool db=%s user=%s host=%s",
 		    pool->database, pool->user, slot->node->name);

@@ -1,8 +1,12 @@
 """Limits: how many clients and servers of whom there may be, and who is served
 first where they are shared."""
+import threading
+import time
+
 import pytest
 
 import wire
+from cluster import WHO
 from procs import wait_until
 
 
@@ -118,14 +122,23 @@ def begun(proxy, count, database="app", user="app"):
     return clients
 
 
+def waiting_in(proxy):
+    return sum(int(pool["cl_waiting"]) for pool in proxy.show("pools"))
+
+
+def line_up(proxy, clients, query="begin"):
+    """The CLIENTS ask, and wait, each behind the one before."""
+    before = waiting_in(proxy)
+    for i, conn in enumerate(clients):
+        conn.send(wire.query(query))
+        wait_until(lambda: waiting_in(proxy) == before + i + 1, 5, "it waits")
+
+
 def queue(proxy, count, database="app", user="app"):
-    """COUNT more clients that wait, each behind the one before."""
-    clients = []
-    waiting = proxy.pool(database, user)["cl_waiting"]
-    for i in range(count):
-        clients += hold(proxy, 1, database, user)
-        wait_until(lambda: proxy.pool(database, user)["cl_waiting"]
-                   == waiting + i + 1, 5, "it waits")
+    """COUNT more clients that wait, each behind the one before. One of its kind
+    must have logged in before: the first needs a server for that."""
+    clients = [proxy.login(database, user) for _ in range(count)]
+    line_up(proxy, clients)
     return clients
 
 
@@ -259,3 +272,163 @@ def test_a_smaller_pool_loses_servers_as_they_come_free(pgweir, cluster, how):
     waiting[1].read_result()
     assert servers(cluster.primary) == 3
     close(*clients, *waiting)
+
+
+# ---- servers under a shared limit -------------------------------------------
+def _who(proxy):
+    with proxy.login() as conn:
+        return conn.value(f"select {WHO}")
+
+
+def total(node):
+    return len(node.backends("datname = 'app' and usename <> 'monitor'"))
+
+
+def test_a_database_has_so_many_servers_whatever_the_user(pgweir, cluster):
+    proxy = pgweir(max_db_connections=9, databases={
+        "app": place(cluster, max_db_connections=3),
+        "wide": place(cluster)})
+    clients = [proxy.login(user=user) for user in ("app", "alice", "bob") * 3]
+    for conn in clients:
+        conn.send(wire.query("begin"))
+    wait_until(lambda: waiting_in(proxy) == 6, 5, "six wait")
+    assert total(cluster.primary) == 3
+    shown = row(proxy, "databases", "app")
+    assert shown["max_connections"] == shown["current_connections"] == "3"
+    assert row(proxy, "databases", "wide")["max_connections"] == "9"
+    # Its own limit is not the other's, though it is the same on the server.
+    more = begun(proxy, 4, "wide")
+    assert total(cluster.primary) == 7
+    close(*clients, *more)
+
+
+def test_a_user_has_so_many_servers_whatever_the_database(pgweir, cluster):
+    proxy = pgweir(max_user_connections=2, databases={
+        "app": place(cluster), "other": place(cluster, dbname="other"),
+        "forced": place(cluster, user="bob")},
+        users={"bob": "max_user_connections=1"})
+    clients = begun(proxy, 1) + begun(proxy, 1, "other")
+    clients += queue(proxy, 1) + queue(proxy, 1, "other")
+    # As the servers know it.
+    clients += begun(proxy, 1, "forced") + queue(proxy, 1, "forced", "bob")
+    for user, most in (("app", "2"), ("bob", "1")):
+        shown = row(proxy, "users", user)
+        assert shown["max_user_connections"] == most
+        assert shown["current_connections"] == most
+    assert len(cluster.primary.backends("usename = 'app'")) == 2
+    assert len(cluster.primary.backends("usename = 'bob'")) == 1
+    close(*clients)
+
+
+def test_the_limit_of_a_database_holds_for_each_node(pgweir, cluster):
+    proxy = pgweir(databases={"app": f"{cluster.host_list()} dbname=app"
+                              " max_db_connections=2"})
+    wait_until(lambda: _who(proxy).startswith("replica"), 5, "it reads there")
+    writers, readers = ([proxy.login(user=user)
+                         for user in ("app", "alice") * 4] for _ in range(2))
+    for conn in writers:
+        conn.send(wire.query("begin"))
+    for conn in readers:
+        conn.send(wire.query("select pg_sleep(0.1)"))
+    for conn in readers:
+        conn.read_result()
+    for node in cluster.nodes:
+        assert total(node) == 2
+    assert row(proxy, "databases", "app")["current_connections"] == "6"
+    close(*writers, *readers)
+
+
+def test_an_idle_server_of_another_user_makes_room_at_once(pgweir, cluster):
+    proxy = pgweir(databases={"app": place(cluster, max_db_connections=2)})
+    with proxy.login() as conn, proxy.login(user="alice") as other:
+        for client in begun(proxy, 2):
+            client.close()
+        assert conn.value("select 1") == "1"
+        began = time.monotonic()
+        assert other.value("begin; select 1") == "1"
+        assert time.monotonic() - began < 5
+        assert servers(cluster.primary, "alice") == 1
+        assert servers(cluster.primary) == 1
+        assert proxy.log().count("closing because: evicted") == 1
+
+
+def test_the_oldest_of_two_users_is_served_first(pgweir, cluster):
+    """Two users in turn: neither overtakes the other."""
+    proxy = pgweir(databases={"app": place(cluster, max_db_connections=1)})
+    clients = [proxy.login(user=("app", "alice", "alice")[i % 3])
+               for i in range(8)]
+    first = begun(proxy, 1)
+    line_up(proxy, clients, "select clock_timestamp()::text for update")
+    first[0].ask("commit")
+    times = [conn.read_result().rows[0][0] for conn in clients]
+    assert times == sorted(times)
+    assert total(cluster.primary) == 1
+    close(*first, *clients)
+
+
+def test_a_busy_user_does_not_starve_another(pgweir, cluster):
+    """Many clients of one user keep all servers busy; the other is served as
+    soon as its turn comes, though each waits for a login."""
+    proxy = pgweir(databases={"app": place(cluster, max_db_connections=2)})
+    stop = threading.Event()
+
+    def work():
+        with proxy.login() as conn:
+            while not stop.is_set():
+                conn.ask("select pg_sleep(0.005) for update")
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    try:
+        with proxy.login(user="alice") as conn:
+            for _ in range(20):
+                began = time.monotonic()
+                assert conn.value("select 1 for update") == "1"
+                assert time.monotonic() - began < 3
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+@pytest.mark.parametrize("how", ["reload", "set"])
+def test_a_limit_that_changes_acts_at_once(pgweir, cluster, how):
+    proxy = pgweir(databases={"app": place(cluster)})
+
+    def limit(most):
+        if how == "set":
+            proxy.console(f"SET max_db_connections = {most}")
+        else:
+            proxy.write_config(max_db_connections=most)
+            proxy.console("RELOAD")
+
+    late = [proxy.login() for _ in range(3)]
+    clients = begun(proxy, 2) + begun(proxy, 2, user="alice")
+    limit(2)
+    for left, client in zip((3, 2), clients[1:]):
+        assert client.value("select 1") == "1"
+        client.ask("commit")
+        wait_until(lambda: total(cluster.primary) == left, 5, "one less")
+    line_up(proxy, late[:1])
+    limit(3)
+    late[0].read_result()
+    assert total(cluster.primary) == 3
+    line_up(proxy, late[1:])
+    limit(0)
+    for client in late[1:]:
+        client.read_result()
+    assert total(cluster.primary) == 5
+    close(*clients, *late)
+
+
+def test_a_limit_counts_what_does_not_come_to_be(pgweir, cluster):
+    """Logins that fail give their places back."""
+    proxy = pgweir(databases={"app": place(cluster, max_db_connections=2)},
+                   secrets={"nobody": "x"})
+    for _ in range(5):
+        with pytest.raises(wire.WireError):
+            proxy.login(user="nobody")
+    clients = begun(proxy, 2)
+    assert row(proxy, "databases", "app")["current_connections"] == "2"
+    close(*clients)
