@@ -52,7 +52,7 @@ static const struct text_case {
              "[pgweir]\n"
              "defualt_pool_size=1\n"
              "listen_port=x\n"
-             "disable_pqexec=1\n"
+             "client_tls_sslmode=require\n"
              "[databases]\n"
              "pgbouncer=host=h\n"
              "pgweir=host=h\n"
@@ -67,8 +67,8 @@ static const struct text_case {
         "error f:7: unknown setting \"defualt_pool_size\"; did you mean "
         "\"default_pool_size\"?\n"
         "error f:8: listen_port = x: not a whole number\n"
-        "error f:9: disable_pqexec = 1: refusing the simple query protocol does not "
-        "exist yet in this version; accepted: 0\n"
+        "error f:9: client_tls_sslmode = require: TLS towards clients does not "
+        "exist yet in this version; accepted: disable\n"
         "error f:11: database name \"pgbouncer\" is reserved for the console\n"
         "error f:12: database name \"pgweir\" is reserved for the console\n"
         "error f:13: database \"y\": unknown key \"prot\" in the connection "
@@ -84,11 +84,14 @@ static const struct text_case {
         "error f:6: auth_type = nonsense: not one of trust, plain, any, md5, "
         "scram-sha-256, cert, hba, ldap, pam\n"},
     {"the last value counts",
-        HEAD "[pgweir]\ndisable_pqexec=1\ndisable_pqexec=0\n", ""},
+        HEAD
+        "[pgweir]\nclient_tls_sslmode=require\nclient_tls_sslmode=disable\n",
+        ""},
     {"the last value is refused where it stands",
-        HEAD "[pgweir]\ndisable_pqexec=0\n\ndisable_pqexec=1\n",
-        "error f:8: disable_pqexec = 1: refusing the simple query protocol does not "
-        "exist yet in this version; accepted: 0\n"},
+        HEAD
+        "[pgweir]\nclient_tls_sslmode=disable\n\nclient_tls_sslmode=require\n",
+        "error f:8: client_tls_sslmode = require: TLS towards clients does not "
+        "exist yet in this version; accepted: disable\n"},
     {"what is ignored is said",
         HEAD "[pgweir]\npkt_buf=8192\nauth_ldap_options=ldapbindpasswd=x\n",
         "note f:6: pkt_buf is ignored: all connections share one buffer, and "
@@ -394,9 +397,9 @@ static const struct set_case {
     {"listen_port", "1", "listen_port cannot change while running",
         "change it in the file and start again"},
     {"default_pool_size", "x", "default_pool_size = x: not a whole number", ""},
-    {"login_notify_message", "hi",
-        "login_notify_message = hi: sending a notice after login does not "
-        "exist yet in this version; leave it empty",
+    {"client_tls_sslmode", "require",
+        "client_tls_sslmode = require: TLS towards clients does not exist yet "
+        "in this version; accepted: disable",
         ""},
 };
 

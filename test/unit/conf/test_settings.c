@@ -158,10 +158,6 @@ static const struct status_case {
 	const char *text;     /* NULL: the default */
 	const char *expected; /* "" accepted */
 } statuses[] = {
-    {"disable_pqexec", "0", ""},
-    {"disable_pqexec", "1",
-        "disable_pqexec = 1: refusing the simple query protocol does not "
-        "exist yet in this version; accepted: 0"},
     {"auth_type", NULL,
         "auth_type = md5 (the default): this way of checking clients does not "
         "exist yet in this version; set auth_type to plain (password in clear "
@@ -184,9 +180,9 @@ static const struct status_case {
         "client_tls_sslmode = prefer: TLS towards clients does not exist yet "
         "in this version; accepted: disable"},
     {"resolv_conf", "", ""},
-    {"login_notify_message", "hi",
-        "login_notify_message = hi: sending a notice after login does not "
-        "exist yet in this version; leave it empty"},
+    {"auth_user", "hi",
+        "auth_user = hi: looking up passwords with auth_query does not exist "
+        "yet in this version; put the users into auth_file"},
     {"application_name_add_host", "off", ""},
 };
 
