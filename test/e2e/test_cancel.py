@@ -334,11 +334,15 @@ def test_psycopg_cancels_and_goes_on(busy):
     proxy, holder = busy
     import psycopg
     with proxy.connect(autocommit=False) as conn:
-        timer = threading.Timer(0.3, conn.cancel)
-        timer.start()
+        def cancel():
+            wait_until(lambda: proxy.pool()["cl_waiting"] == 1, 20, "it waits")
+            conn.cancel()
+
+        canceller = threading.Thread(target=cancel)
+        canceller.start()
         with pytest.raises(psycopg.errors.QueryCanceled):
             conn.execute("select 1")
-        timer.join()
+        canceller.join()
         conn.rollback()
         holder.ask("commit")
         assert conn.execute("select 2").fetchone() == (2,)
