@@ -324,16 +324,15 @@ has_room(const struct pool_slot *slot)
 	return true;
 }
 
-bool
-slot_make_room(struct pool_slot *slot, const struct waiter *waiter)
+/* Whether SLOT may have one more now, for WAITER, once VICTIMS are closed; else
+ * it waits. */
+static bool
+is_admitted(struct pool_slot *slot, const struct waiter *waiter,
+    struct server *victims[CAP_KINDS])
 {
-	struct server *victims[CAP_KINDS] = {NULL};
-
-	if (waiter == NULL) {
-		return has_room(slot);
-	}
+	/* Before anything is paid for. */
 	if (waits_elsewhere(slot, CAP_DATABASE, waiter)) {
-		return false; /* before anything is paid for */
+		return false;
 	}
 	for (int i = 0; i < CAP_KINDS; i++) {
 		struct cap *cap = slot->shares[i].cap;
@@ -346,6 +345,30 @@ slot_make_room(struct pool_slot *slot, const struct waiter *waiter)
 	}
 	for (int i = 0; i < CAP_KINDS; i++) {
 		stop_waiting_under(&slot->shares[i]);
+	}
+	return true;
+}
+
+bool
+slot_make_room(struct pool_slot *slot, const struct waiter *waiter)
+{
+	struct server *victims[CAP_KINDS] = {NULL};
+	bool has_waited[CAP_KINDS];
+
+	if (waiter == NULL) {
+		return has_room(slot);
+	}
+	for (int i = 0; i < CAP_KINDS; i++) {
+		has_waited[i] = heap_is_linked(&slot->shares[i].wait);
+	}
+	if (!is_admitted(slot, waiter, victims)) {
+		for (int i = 0; i < CAP_KINDS; i++) {
+			if (has_waited[i] &&
+			    !heap_is_linked(&slot->shares[i].wait)) {
+				wake_first(slot->shares[i].cap);
+			}
+		}
+		return false;
 	}
 	for (int i = 0; i < CAP_KINDS; i++) {
 		if (victims[i] != NULL) {

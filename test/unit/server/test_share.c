@@ -479,6 +479,183 @@ START_TEST(two_busy_pools_do_not_spend_their_time_logging_in)
 }
 END_TEST
 
+START_TEST(who_has_one_on_its_way_waits_with_its_next)
+{
+	struct visitor ann[2] = {0}, bob[2] = {0}, cid = {0};
+	struct house house;
+
+	begin(&house, ONE_HOST("max_db_connections=2") GENERAL);
+	come_and_have(&house, &ann[0], "app", "ann");
+	come_and_have(&house, &ann[1], "app", "ann");
+	come(&house, &bob[0], "app", "bob");
+	come(&house, &cid, "app", "cid");
+	come(&house, &bob[1], "app", "bob");
+	house_settle(&house);
+	give_back(&ann[0]);
+	house_settle(&house);
+	ck_assert_uint_eq(slot_of(&house, "app", "bob")->count, 1);
+	give_back(&ann[1]);
+	house_settle(&house);
+	ck_assert_uint_eq(slot_of(&house, "app", "cid")->count, 1);
+	ck_assert_uint_eq(slot_of(&house, "app", "bob")->count, 1);
+	house_stop(&house);
+}
+END_TEST
+
+START_TEST(a_place_that_comes_free_is_the_oldest_ones)
+{
+	struct visitor ann = {0}, bob = {0}, cid = {0};
+	struct server *lost;
+	struct house house;
+
+	begin(&house, ONE_HOST("max_db_connections=1") GENERAL);
+	come_and_have(&house, &ann, "app", "ann");
+	come(&house, &bob, "app", "bob");
+	house_settle(&house);
+	/* Her pool is looked at first. */
+	come(&house, &cid, "app", "cid");
+	lost = ann.server;
+	server_drop(lost, CLOSE_SERVER_UNCLEAN);
+	welcome_all(&house);
+	ck_assert_ptr_nonnull(bob.server);
+	ck_assert_ptr_null(cid.server);
+	ck_assert_uint_eq(house.server_count, 2);
+	house_stop(&house);
+}
+END_TEST
+
+START_TEST(who_leaves_when_it_is_its_turn_passes_it_on)
+{
+	struct visitor ann = {0}, bob = {0}, cid = {0};
+	struct house house;
+
+	begin(&house, ONE_HOST("max_db_connections=1") GENERAL);
+	come_and_have(&house, &ann, "app", "ann");
+	come(&house, &bob, "app", "bob");
+	come(&house, &cid, "app", "cid");
+	house_settle(&house);
+	give_back(&ann);
+	pool_forget(&bob.waiter);
+	welcome_all(&house);
+	ck_assert_ptr_nonnull(cid.server);
+	house_stop(&house);
+}
+END_TEST
+
+START_TEST(who_is_stopped_by_another_bound_does_not_hold_up_the_others)
+{
+	struct visitor bob = {0}, ann[2] = {0}, cid = {0};
+	struct house house;
+
+	begin(&house,
+	    TWO_DATABASES "[users]\nann = max_user_connections=1" GENERAL
+	                  "max_db_connections=1\n");
+	come_and_have(&house, &bob, "one", "bob");
+	come(&house, &ann[0], "one", "ann");
+	house_settle(&house);
+	come(&house, &cid, "one", "cid");
+	house_settle(&house);
+	come_and_have(&house, &ann[1], "two", "ann");
+	give_back(&bob);
+	welcome_all(&house);
+	ck_assert_ptr_nonnull(cid.server);
+	ck_assert_ptr_null(ann[0].server);
+	house_stop(&house);
+}
+END_TEST
+
+START_TEST(no_server_is_closed_for_who_could_not_use_its_place)
+{
+	struct visitor bob[2] = {0}, ann[2] = {0};
+	struct house house;
+
+	begin(&house,
+	    TWO_DATABASES "[users]\nann = max_user_connections=1" GENERAL
+	                  "max_db_connections=1\n");
+	come_and_have(&house, &bob[0], "one", "bob");
+	come(&house, &ann[0], "one", "ann");
+	come(&house, &bob[1], "one", "bob");
+	house_settle(&house);
+	come_and_have(&house, &ann[1], "two", "ann");
+	give_back(&bob[0]);
+	welcome_all(&house);
+	ck_assert_ptr_nonnull(bob[1].server);
+	ck_assert_uint_eq(house.server_count, 2);
+	house_stop(&house);
+}
+END_TEST
+
+/* How many moves can still be paid for. */
+static int
+moves_left(struct house *house, const char *database, const char *user)
+{
+	struct cap *cap = slot_of(house, database, user)->shares[0].cap;
+	int left = 0;
+
+	while (cap_pay_move(cap, loop_now_us(house->loop))) {
+		left++;
+	}
+	return left;
+}
+
+START_TEST(who_cannot_move_pays_for_nothing)
+{
+	struct visitor ann[2] = {0}, bob = {0};
+	struct house house;
+
+	begin(&house,
+	    TWO_DATABASES "[users]\nann = max_user_connections=1" GENERAL
+	                  "max_db_connections=1\n");
+	come_and_have(&house, &bob, "one", "bob");
+	come_and_have(&house, &ann[0], "two", "ann");
+	give_back(&bob);
+	/* His could go, but she has all she may have. */
+	for (int i = 0; i < 20; i++) {
+		come(&house, &ann[1], "one", "ann");
+		house_settle(&house);
+		pool_forget(&ann[1].waiter);
+	}
+	ck_assert_ptr_nonnull(house.servers[0].stream);
+	ck_assert_int_eq(moves_left(&house, "one", "ann"), 100);
+	house_stop(&house);
+}
+END_TEST
+
+START_TEST(with_many_pools_each_has_its_turn_in_time)
+{
+	enum {
+		POOLS = 30
+	};
+	struct visitor ann = {0}, others[POOLS] = {0};
+	struct house house;
+	char user[16];
+
+	begin(&house, ONE_HOST("max_db_connections=1") GENERAL);
+	come_and_have(&house, &ann, "app", "ann");
+	spend_moves(&house, "app", "ann");
+	for (int i = 0; i < POOLS; i++) {
+		(void)snprintf(user, sizeof(user), "u%d", i);
+		others[i].gives_back = true;
+		come(&house, &others[i], "app", user);
+	}
+	/* Always there, always younger. */
+	for (int i = 0; i < 500; i++) {
+		house_wait(&house, MILLISECOND);
+		if (ann.server != NULL) {
+			give_back(&ann);
+		}
+		if (ann.waiter.pool == NULL) {
+			come(&house, &ann, "app", "ann");
+		}
+		welcome_all(&house);
+	}
+	for (int i = 0; i < POOLS; i++) {
+		ck_assert_uint_ne(others[i].order, 0);
+	}
+	house_stop(&house);
+}
+END_TEST
+
 START_TEST(ten_thousand_waiters_cost_no_scan)
 {
 	const unsigned many = 10000, pools = 2000;
@@ -543,9 +720,22 @@ START_TEST(a_smaller_bound_closes_idle_servers_and_others_as_they_come_free)
 	give_back(&bob[1]);
 	house_wait(&house, SECOND);
 	ck_assert_uint_eq(servers_open(&house), 2);
-	/* What is idle is known, though it was before the bound. */
-	come_and_have(&house, &ann[0], "app", "ann");
-	ck_assert_uint_eq(servers_open(&house), 2);
+	house_stop(&house);
+}
+END_TEST
+
+START_TEST(what_was_idle_before_the_bound_makes_room_too)
+{
+	struct visitor ann = {0}, bob = {0}, cid = {0};
+	struct house house;
+
+	begin(&house, ONE_HOST("") GENERAL);
+	come_and_have(&house, &ann, "app", "ann");
+	come_and_have(&house, &bob, "app", "bob");
+	give_back(&ann);
+	reconfigure(&house, ONE_HOST("max_db_connections=2") GENERAL);
+	come_and_have(&house, &cid, "app", "cid");
+	ck_assert_ptr_null(house.servers[0].stream);
 	house_stop(&house);
 }
 END_TEST
@@ -625,10 +815,20 @@ main(void)
 	    order, who_cannot_use_its_turn_does_not_hold_up_the_others);
 	tcase_add_test(
 	    order, two_busy_pools_do_not_spend_their_time_logging_in);
+	tcase_add_test(order, who_has_one_on_its_way_waits_with_its_next);
+	tcase_add_test(order, a_place_that_comes_free_is_the_oldest_ones);
+	tcase_add_test(order, who_leaves_when_it_is_its_turn_passes_it_on);
+	tcase_add_test(
+	    order, who_is_stopped_by_another_bound_does_not_hold_up_the_others);
+	tcase_add_test(order, who_cannot_move_pays_for_nothing);
+	tcase_add_test(order, with_many_pools_each_has_its_turn_in_time);
+	tcase_add_test(
+	    order, no_server_is_closed_for_who_could_not_use_its_place);
 	tcase_add_test(order, ten_thousand_waiters_cost_no_scan);
 	suite_add_tcase(suite, order);
 	tcase_add_test(changes,
 	    a_smaller_bound_closes_idle_servers_and_others_as_they_come_free);
+	tcase_add_test(changes, what_was_idle_before_the_bound_makes_room_too);
 	tcase_add_test(changes, a_larger_bound_and_none_serve_who_waits);
 	tcase_add_test(changes, a_database_that_moves_counts_on_each_host);
 	suite_add_tcase(suite, changes);
