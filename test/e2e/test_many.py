@@ -11,6 +11,7 @@ import pytest
 import wire
 from crowd import Member, WrongAnswer
 from procs import wait_until
+from test_bulk import is_sanitized
 
 IDLE = 10000
 ACTIVE = 2000
@@ -105,7 +106,8 @@ def test_ten_thousand_idle_and_two_thousand_active_on_twenty_servers(
     before = proxy.memory_bytes()
     with Idle(proxy, IDLE) as idle:
         each = (proxy.memory_bytes() - before) / IDLE
-        assert each < 3000, f"{each} bytes for an idle client"
+        assert each < 3000 or is_sanitized(proxy), \
+            f"{each} bytes for an idle client"
         members = [Member(proxy, f"active-{i}") for i in range(ACTIVE)]
 
         async def work(member):
