@@ -36,14 +36,14 @@ command_tag(uint8_t type, const uint8_t *body, size_t size)
 
 static void
 put_answer(struct buf *out, const struct frame *frame, const uint8_t *body,
-    const char *tag)
+    const char *tag, char status)
 {
 	bool fits = true;
 
 	switch (frame->type) {
 	case MSG_QUERY:
 		msg_command_complete(out, tag);
-		msg_ready_for_query(out, 'T');
+		msg_ready_for_query(out, status);
 		break;
 	case MSG_PARSE:
 		msg_parse_complete(out);
@@ -64,7 +64,7 @@ put_answer(struct buf *out, const struct frame *frame, const uint8_t *body,
 		msg_command_complete(out, tag);
 		break;
 	case MSG_SYNC:
-		msg_ready_for_query(out, 'T');
+		msg_ready_for_query(out, status);
 		break;
 	default:
 		break;
@@ -72,11 +72,12 @@ put_answer(struct buf *out, const struct frame *frame, const uint8_t *body,
 	assert(fits);
 }
 
-void
-begin_hold(struct client *client, const uint8_t *at, size_t size)
+/* Answers the SIZE bytes AT, messages about one statement, with TAG (NULL: that
+ * of a BEGIN) and STATUS. Returns the type of the last message. */
+static uint8_t
+put_answers(struct client *client, const uint8_t *at, size_t size,
+    const char *tag, char status, struct buf *out)
 {
-	const char *tag = "BEGIN";
-	struct buf out = {0}, sync = {0};
 	size_t position = 0;
 	struct frame frame = {0};
 
@@ -86,26 +87,54 @@ begin_hold(struct client *client, const uint8_t *at, size_t size)
 		const uint8_t *body = at + position + FRAME_HEADER_BYTES;
 
 		if (frame.type == MSG_QUERY || frame.type == MSG_PARSE) {
-			tag = command_tag(frame.type, body, frame.body_bytes);
+			if (tag == NULL) {
+				tag = command_tag(
+				    frame.type, body, frame.body_bytes);
+			}
 			unnamed_drop(client);
 		}
 		if (frame.type == MSG_PARSE) {
 			unnamed_keep(client, body, frame.body_bytes);
 		}
-		put_answer(&out, &frame, body, tag);
+		put_answer(
+		    out, &frame, body, tag == NULL ? "BEGIN" : tag, status);
 		position += frame_bytes(&frame);
 	}
+	return frame.type;
+}
+
+void
+begin_hold(struct client *client, const uint8_t *at, size_t size)
+{
+	struct buf out = {0}, sync = {0};
+	uint8_t last = put_answers(client, at, size, NULL, 'T', &out);
+
 	kept_append(client_blocks(client), &client->begin, at, size);
-	if (frame.type != MSG_QUERY && frame.type != MSG_SYNC) {
+	if (last != MSG_QUERY && last != MSG_SYNC) {
 		msg_sync(&sync); /* it is to stand alone */
 		kept_append(client_blocks(client), &client->begin,
 		    buf_bytes(&sync), sync.length);
 		buf_fini(&sync);
 	}
 	meter_asked(client);
-	if (frame.type == MSG_QUERY || frame.type == MSG_SYNC) {
+	if (last == MSG_QUERY || last == MSG_SYNC) {
 		meter_answered(client, 'T');
 	}
+	(void)client_write(client, buf_bytes(&out), out.length);
+	buf_fini(&out);
+}
+
+void
+begin_end(struct client *client, const uint8_t *at, size_t size)
+{
+	struct buf out = {0};
+
+	(void)put_answers(client, at, size, "ROLLBACK", 'I', &out);
+	kept_fini(client_blocks(client), &client->begin);
+	client->begin_status = 0;
+	client->route.primary_once = false;
+	meter_asked(client);
+	meter_answered(client, 'I');
 	(void)client_write(client, buf_bytes(&out), out.length);
 	buf_fini(&out);
 }

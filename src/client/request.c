@@ -181,6 +181,11 @@ route_batch(struct client *client, const uint8_t *at)
 	if (!check_pool(client) || !pass_allows(client, at[0])) {
 		return 0;
 	}
+	if (client->batch.ends_transaction && client->begin.length > 0 &&
+	    client->begin_status == 'E') {
+		begin_end(client, at, bytes);
+		return bytes;
+	}
 	if (prepare_answer_alone(client, at, &client->batch)) {
 		return bytes;
 	}

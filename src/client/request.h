@@ -23,6 +23,10 @@ void request_resume(struct client *client);
  */
 void begin_hold(struct client *client, const uint8_t *at, size_t size);
 
+/* The SIZE bytes AT end a transaction that was held back and has failed before
+ * it has met a server: answers them, and forgets it. May close CLIENT. */
+void begin_end(struct client *client, const uint8_t *at, size_t size);
+
 /* Sends the BEGIN held back to the server the client has got, in front of what
  * is written next; its answers go to nobody. */
 void begin_send(struct client *client);
