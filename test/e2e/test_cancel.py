@@ -3,6 +3,7 @@ import os
 import struct
 import threading
 
+import psycopg
 import pytest
 
 import wire
@@ -332,7 +333,6 @@ def test_a_read_only_transaction_fails_in_the_queue(pgweir, cluster):
 
 def test_psycopg_cancels_and_goes_on(busy):
     proxy, holder = busy
-    import psycopg
     with proxy.connect(autocommit=False) as conn:
         def cancel():
             wait_until(lambda: proxy.pool()["cl_waiting"] == 1, 20, "it waits")
@@ -343,8 +343,8 @@ def test_psycopg_cancels_and_goes_on(busy):
         with pytest.raises(psycopg.errors.QueryCanceled):
             conn.execute("select 1")
         canceller.join()
-        conn.rollback()
         holder.ask("commit")
+        conn.rollback()
         assert conn.execute("select 2").fetchone() == (2,)
 
 
