@@ -19,8 +19,8 @@ void files_check(
     const struct config *config, int64_t most, const struct log_source *log);
 
 /*
- * The number at which clients are taken in no more, so that there are files
- * left for servers, of MOST; 0: none, they are plenty.
+ * The number at which clients are taken in no more, so that of MOST there are
+ * some left for servers; 0: none, there is no limit.
  */
 int files_for_clients(const struct config *config, int64_t most);
 
