@@ -363,7 +363,7 @@ def test_ipv6_on_both_sides(pgweir, cluster):
                   if row["database"] == "app"][0]
         assert (client["addr"], client["local_addr"]) == ("::1", "::1")
         assert {row["addr"] for row in proxy.show("SERVERS")} == {"::1"}
-        conn.send(wire.query("select pg_sleep(60)"))
+        conn.send(wire.query("select pg_sleep(60) for update"))
         wait_until(lambda: cluster.primary.backends(
             "query like '%pg_sleep(60)%'"), 10)
         conn.cancel()
