@@ -1,7 +1,7 @@
 /*
  * pool.c - the set of all pools: making, configuring, ending them.
  *
- * How servers are granted is in pool_serve.c, a node's share in slot.c.
+ * Whom servers go to is in pool_serve.c, a node's share in slot*.c.
  */
 #include "server/pool.h"
 
@@ -164,20 +164,6 @@ on_ready(struct ready *ready)
 	pool_serve(list_entry(ready, struct pool, ready));
 }
 
-static void
-forget_welcomes(struct pool *pool)
-{
-	struct welcome *welcome, *next;
-
-	HASH_ITER(hh, pool->welcomes, welcome, next)
-	{
-		HASH_DEL(pool->welcomes, welcome);
-		profile_release(&welcome->profile);
-		params_fini(&welcome->params);
-		free(welcome);
-	}
-}
-
 /* Takes over what CONF says, except for the cluster. */
 static void
 take_conf(struct pool *pool, const struct database_conf *conf)
@@ -196,7 +182,7 @@ static void
 free_parts(struct pool *pool)
 {
 	loop_unready(pool->set->loop, &pool->ready);
-	forget_welcomes(pool);
+	pool_forget_welcomes(pool);
 	free(pool->dbname);
 	pool->dbname = NULL;
 	mem_wipe_free(&pool->password);
@@ -308,7 +294,7 @@ reconfigure(struct pool *pool, const struct config *old)
 	    config_find_database(pool->set->config, pool->database);
 
 	(void)old;
-	forget_welcomes(pool);
+	pool_forget_welcomes(pool);
 	if (now == NULL) {
 		if (before != NULL) {
 			drop_cluster(pool);
@@ -511,43 +497,4 @@ struct profile *
 pools_profile(struct pools *pools, const struct params *settings)
 {
 	return profile_take(pools->profiles, settings);
-}
-
-/* ---- the welcome --------------------------------------------------------- */
-
-/* More different start-up settings than this per pool are not remembered. */
-#define WELCOMES_MAX 1000
-
-const struct params *
-pool_welcome(struct pool *pool, struct profile *profile)
-{
-	struct welcome *welcome = NULL;
-
-	HASH_FIND_PTR(pool->welcomes, &profile, welcome);
-	return welcome == NULL ? NULL : &welcome->params;
-}
-
-void
-pool_set_welcome(struct pool *pool, struct server *server)
-{
-	struct profile *profile = server->profile;
-	struct welcome *welcome = NULL;
-
-	if (HASH_COUNT(pool->welcomes) >= WELCOMES_MAX) {
-		forget_welcomes(pool);
-	}
-	HASH_FIND_PTR(pool->welcomes, &profile, welcome);
-	if (welcome == NULL) {
-		welcome = mem_zalloc(sizeof(*welcome));
-		welcome->profile = profile_ref(profile);
-		HASH_ADD_PTR(pool->welcomes, profile, welcome);
-	}
-	params_fini(&welcome->params);
-	for (size_t i = 0; i < server->params.count; i++) {
-		const struct param *item = &server->params.items[i];
-
-		if (strcmp(item->name, "in_hot_standby") != 0) {
-			params_set(&welcome->params, item->name, item->value);
-		}
-	}
 }

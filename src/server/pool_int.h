@@ -235,6 +235,18 @@ void pool_options_read(const struct config *config,
     const struct database_conf *entry, const char *user,
     struct pool_options *options);
 
+/* Where the primary's, or a replica's, connection is opened next; NULL if there
+ * is no such node, or it is not to be used. */
+struct pool_slot *pool_primary_slot(struct pool *pool);
+struct pool_slot *pool_replica_slot(struct pool *pool);
+
+/* As pool_take(), whoever waits. */
+struct server *pool_choose(
+    struct pool *pool, enum pool_class class, const struct profile *profile);
+
+/* Nothing is known any more of what POOL greets with. */
+void pool_forget_welcomes(struct pool *pool);
+
 /* Grants what can be granted and opens what is missing. */
 void pool_serve(struct pool *pool);
 

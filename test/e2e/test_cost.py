@@ -70,6 +70,17 @@ def test_timeouts_cost_no_calls(narrow):
         assert per_turn(proxy, work, waiting=False) <= 4.1
 
 
+def test_limits_cost_no_calls(narrow):
+    proxy = narrow(1, max_db_connections=20, max_user_connections=21,
+                   max_db_client_connections=22, min_pool_size=1,
+                   max_user_client_connections=23, reserve_pool_size=1)
+    with proxy.login() as conn:
+        def work(turns):
+            for _ in range(turns):
+                conn.value("select 1")
+        assert per_turn(proxy, work, waiting=False) <= 4.1
+
+
 @pytest.mark.timeout(120)
 def test_prepared_statements_cost_no_more_calls_than_others(narrow):
     proxy = narrow(1)

@@ -5,6 +5,7 @@
  * Waiters are the test's own, of users and databases by name; servers are peers
  * in memory, and time passes when the test says so.
  */
+#include "support/allocations.h"
 #include "support/house.h"
 #include "support/unit.h"
 
@@ -656,6 +657,36 @@ START_TEST(with_many_pools_each_has_its_turn_in_time)
 }
 END_TEST
 
+START_TEST(under_a_limit_a_server_changes_hands_without_an_allocation)
+{
+	struct visitor ann[2] = {0}, bob = {0};
+	struct house house;
+	struct pool *pool;
+	size_t before, after;
+
+	begin(&house,
+	    ONE_HOST("max_db_connections=2") GENERAL
+	    "max_user_connections=2\n");
+	come_and_have(&house, &ann[0], "app", "ann");
+	come_and_have(&house, &bob, "app", "bob");
+	pool = pool_find(house.pools, "app", "ann");
+	come(&house, &ann[1], "app", "ann");
+	house_settle(&house);
+	before = allocations_count();
+	for (int i = 0; i < 1000; i++) {
+		give_back(&ann[i % 2]);
+		house_settle(&house);
+		pool_wait(pool, &ann[i % 2].waiter, POOL_PRIMARY, NULL);
+		house_settle(&house);
+	}
+	after = allocations_count(); /* Check's own would count */
+	ck_assert_uint_eq(after, before);
+	ck_assert_uint_eq(granted, 2 + 1000);
+	ck_assert_uint_eq(house.server_count, 2);
+	house_stop(&house);
+}
+END_TEST
+
 START_TEST(ten_thousand_waiters_cost_no_scan)
 {
 	const unsigned many = 10000, pools = 2000;
@@ -824,6 +855,8 @@ main(void)
 	tcase_add_test(order, with_many_pools_each_has_its_turn_in_time);
 	tcase_add_test(
 	    order, no_server_is_closed_for_who_could_not_use_its_place);
+	tcase_add_test(
+	    order, under_a_limit_a_server_changes_hands_without_an_allocation);
 	tcase_add_test(order, ten_thousand_waiters_cost_no_scan);
 	suite_add_tcase(suite, order);
 	tcase_add_test(changes,
