@@ -91,7 +91,7 @@ put_common(struct instance *instance, struct table *table,
 	table_put_text(table, row->type);
 	table_put_text(table, row->user);
 	table_put_text(table, row->database);
-	table_put_text(table, "none");
+	table_put_text(table, row->replication);
 	table_put_text(table, row->state);
 	put_address(instance, table, &row->peer);
 	put_address(instance, table, &local);

@@ -99,6 +99,12 @@ state_of_client(const struct client *client)
 	return client_states[client->state];
 }
 
+static const char *const replications[] = {
+    [REPLICATION_NONE] = "none",
+    [REPLICATION_LOGICAL] = "logical",
+    [REPLICATION_PHYSICAL] = "physical",
+};
+
 struct socket_row
 socket_row_of_client(
     const struct instance *instance, const struct client *client)
@@ -110,6 +116,7 @@ socket_row_of_client(
 	    .type = "C",
 	    .user = client->user == NULL ? "(nouser)" : client->user,
 	    .database = client->database == NULL ? "(nodb)" : client->database,
+	    .replication = replications[client->private_login.replication],
 	    .state = state_of_client(client),
 	    .peer = client->peer,
 	    .fd = stream_fd(client->stream),
@@ -153,6 +160,7 @@ socket_row_of_server(const struct holders *holders, const struct server *server)
 	    .type = "S",
 	    .user = pool->user,
 	    .database = pool->database,
+	    .replication = replications[server->replication],
 	    .state = server_states[server->state],
 	    .peer = server->address,
 	    .fd = server->stream == NULL ? -1 : stream_fd(server->stream),

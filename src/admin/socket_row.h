@@ -22,6 +22,7 @@ struct socket_row {
 	const char *type;
 	const char *user;
 	const char *database;
+	const char *replication; /* none, logical or physical */
 	const char *state;
 	struct address peer; /* no address: not connected yet */
 	int fd;              /* -1: none */

@@ -16,6 +16,7 @@
 
 #include "client/meter.h"
 #include "client/request.h"
+#include "client/through.h"
 #include "conf/config.h"
 #include "core/buf.h"
 #include "core/error.h"
@@ -508,6 +509,10 @@ answer_on_readable(void *holder)
 	uint8_t *bytes;
 	size_t keep;
 
+	if (client_is_private(client)) {
+		through_on_readable(client);
+		return;
+	}
 	if (!server_read(flow.server, client, &bytes, &flow.size)) {
 		if (still_linked(client, &flow)) {
 			link_end_if_done(client);

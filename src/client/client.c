@@ -79,6 +79,12 @@ client_status(const struct client *client)
 }
 
 bool
+client_is_private(const struct client *client)
+{
+	return client->private_login.replication != REPLICATION_NONE;
+}
+
+bool
 client_is_open(const struct client *client)
 {
 	return client->state != CLIENT_CLOSED;

@@ -163,6 +163,7 @@ struct client {
 	struct server *server; /* borrowed; set in ACTIVE, and in WELCOME
 	                          while it applies; points back */
 	struct waiter waiter;
+	struct private_login private_login; /* of a replication connection */
 	struct seat seat; /* from login on, but for the console */
 	struct timeouts timeouts;
 	struct kept held;       /* arrived, not yet passed on */
@@ -284,6 +285,8 @@ bool client_answer(struct client *client, const void *bytes, size_t size);
 char client_status(const struct client *client);
 
 struct blocks *client_blocks(const struct client *client);
+/* Whether it is a replication connection: then it has a server of its own. */
+bool client_is_private(const struct client *client);
 bool client_is_open(const struct client *client);
 const char *client_state_name(enum client_state state);
 
@@ -361,6 +364,9 @@ void link_on_granted(struct waiter *waiter, struct server *server);
 void link_on_refused(
     struct waiter *waiter, enum close_reason reason, const struct error *err);
 
+/* Begins to wait for a server of its own, see through.h. */
+void link_ask_private(struct client *client);
+
 /* Begins to wait for a server that can say what the settings come out as. */
 void link_ask_welcome(struct client *client);
 
@@ -379,6 +385,9 @@ void replay_add(struct client *client, const void *bytes, size_t size,
 /* The oldest batch is answered. */
 void replay_pop(struct client *client);
 void replay_fini(struct client *client);
+
+/* login.c: the client has its own server, whose greeting is its. */
+void login_on_private(struct client *client);
 
 /* login.c: the server SERVER answered for the settings, or ERR says why not. */
 void login_on_welcome(struct client *client, const struct error *err);

@@ -18,6 +18,7 @@
 #include "proto/msg.h"
 #include "server/cancel.h"
 #include "server/pool_int.h"
+#include "server/profile.h"
 #include "server/server_int.h"
 
 /* A read is tried on so many replicas before it goes to the primary. */
@@ -132,6 +133,13 @@ link_on_granted(struct waiter *waiter, struct server *server)
 	struct client *client = list_entry(waiter, struct client, waiter);
 
 	meter_waited(client, waiter->since_us);
+	if (client_is_private(client)) {
+		client->server = server;
+		meter_linked(client);
+		server_hold(server, &holder_ops, client);
+		login_on_private(client);
+		return;
+	}
 	if (client->state == CLIENT_WELCOME) {
 		client->server = server;
 		server_hold(server, &holder_ops, client);
@@ -269,6 +277,15 @@ on_applied(void *holder, const struct error *err, bool is_refusal)
 }
 
 void
+link_ask_private(struct client *client)
+{
+	client->private_login.settings = profile_settings(client->profile);
+	client_set_state(client, CLIENT_WELCOME);
+	pool_wait_private(
+	    client->pool, &client->waiter, &client->private_login);
+}
+
+void
 link_ask_welcome(struct client *client)
 {
 	struct server *server =
@@ -336,9 +353,9 @@ link_end_if_done(struct client *client)
 {
 	struct server *server = client->server;
 
-	if (client->state != CLIENT_ACTIVE || client->has_batch ||
-	    client->pass_left > 0 || client->answer_left > 0 ||
-	    client->replay.count > 0) {
+	if (client->state != CLIENT_ACTIVE || client_is_private(client) ||
+	    client->has_batch || client->pass_left > 0 ||
+	    client->answer_left > 0 || client->replay.count > 0) {
 		return;
 	}
 	if (server->applying == NULL && server->status == 'I' &&
@@ -370,6 +387,10 @@ link_cut(struct client *client)
 		return;
 	}
 	client->server = NULL;
+	if (client_is_private(client)) {
+		server_drop(server, CLOSE_SERVER_SESSION_OVER);
+		return;
+	}
 	if (server_is_resettable(server) && client->pass_left == 0 &&
 	    client->answer_left == 0) {
 		server_end_session(server);
@@ -537,7 +558,8 @@ link_cancel(struct client *client, struct cancel_asker *asker)
 	    (client->state == CLIENT_ACTIVE && server->applying != NULL)) {
 		return cancel_unserved(client);
 	}
-	if (client->state != CLIENT_ACTIVE || server->answers.count == 0) {
+	if (client->state != CLIENT_ACTIVE ||
+	    (server->answers.count == 0 && !client_is_private(client))) {
 		return LINK_CANCEL_NEEDLESS;
 	}
 	return cancel_ask(server, asker) ? LINK_CANCEL_SENT

@@ -25,6 +25,7 @@
 #include "proto/startup.h"
 #include "server/pool_int.h"
 #include "server/profile.h"
+#include "server/server_int.h"
 #include "sql/encoding.h"
 
 /* A PasswordMessage is not longer than this. */
@@ -112,18 +113,12 @@ find_database(struct client *client, struct error *err)
 		return 0;
 	}
 	error_set(err, SQLSTATE_INVALID_DATABASE, "no such database: %s", name);
-	return -1;
-}
-
-static int
-check_replication(const struct client *client, struct error *err)
-{
-	if (client->login->startup.replication == REPLICATION_NONE) {
-		return 0;
+	if (login->startup.replication == REPLICATION_PHYSICAL) {
+		error_hint(err,
+		    "pg_basebackup, pg_receivewal and standbys ask for a "
+		    "database called \"replication\": give it an entry that "
+		    "says where.");
 	}
-	error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
-	    "replication connections are not supported by this version");
-	error_hint(err, "Connect to the server directly.");
 	return -1;
 }
 
@@ -245,8 +240,9 @@ note_params(struct client *client, const struct params *params)
 	    sql_encoding_is_unsafe(params_get(params, "client_encoding"));
 }
 
+/* Its login is over. */
 static void
-welcome(struct client *client, const struct params *params)
+finish(struct client *client, const struct params *params)
 {
 	const struct settings *settings = config_settings(client->set->config);
 
@@ -258,6 +254,24 @@ welcome(struct client *client, const struct params *params)
 	if (settings->log_connections) {
 		log_info(&client->log, "login done");
 	}
+}
+
+void
+login_on_private(struct client *client)
+{
+	finish(client, &client->server->params);
+	client_set_state(client, CLIENT_ACTIVE);
+	put_welcome(client, &client->server->params);
+	if (client_is_open(client) && client->held.length > 0) {
+		loop_ready(client->set->loop, &client->ready);
+	}
+	client_update_interest(client);
+}
+
+static void
+welcome(struct client *client, const struct params *params)
+{
+	finish(client, params);
 	put_welcome(client, params);
 	if (client_is_open(client) && client->held.length > 0) {
 		loop_ready(client->set->loop, &client->ready);
@@ -302,6 +316,11 @@ come_in(struct client *client, const char *server_user)
 	client->is_tracked = prepare_is_tracked(client);
 	timeouts_configure(client);
 	make_profile(client);
+	if (login->startup.replication != REPLICATION_NONE) {
+		client->private_login.replication = login->startup.replication;
+		link_ask_private(client);
+		return;
+	}
 	params = pool_welcome(client->pool, client->profile);
 	if (params == NULL) {
 		link_ask_welcome(client);
@@ -414,7 +433,6 @@ take_startup(struct client *client)
 	login->config = config_ref(client->set->config);
 	if (!is_console &&
 	    (check_limit(client, &err) != 0 ||
-	        check_replication(client, &err) != 0 ||
 	        find_database(client, &err) != 0)) {
 		refuse(client, &err);
 		return;

@@ -13,6 +13,7 @@
 #include "client/client_int.h"
 #include "client/meter.h"
 #include "client/prepare.h"
+#include "client/through.h"
 #include "conf/config.h"
 #include "core/buf.h"
 #include "net/stream.h"
@@ -344,6 +345,9 @@ take_active(struct client *client, const uint8_t *at, size_t size)
 {
 	size_t bytes;
 
+	if (client_is_private(client)) {
+		return through_take(client, at, size);
+	}
 	if (client->server->applying != NULL ||
 	    client->server->cancels.count > 0) {
 		return 0; /* a cancel must not hit what comes behind it */

@@ -79,7 +79,8 @@ static bool
 is_served(const struct client *client)
 {
 	return client->state == CLIENT_ACTIVE && client->server != NULL &&
-	    client->server->applying == NULL && !client->has_batch;
+	    !client_is_private(client) && client->server->applying == NULL &&
+	    !client->has_batch;
 }
 
 static enum phase

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "core/list.h"
+#include "proto/startup.h"
 #include "server/close_reason.h"
 
 struct config;
@@ -38,9 +39,16 @@ struct waiter;
 enum pool_class {
 	POOL_PRIMARY, /* the primary only */
 	POOL_READ,    /* a replica; the primary while there is none */
-	POOL_ANY      /* whichever is there, the primary first */
+	POOL_ANY,     /* whichever is there, the primary first */
+	POOL_PRIVATE  /* the primary, by a connection of its own */
 };
-#define POOL_CLASSES 3
+#define POOL_CLASSES 4
+
+/* How a connection logs in that is made for one waiter alone. */
+struct private_login {
+	enum replication_mode replication;
+	const struct params *settings; /* borrowed while waiting */
+};
 
 /* Embedded in whoever waits for a server. */
 struct waiter {
@@ -49,6 +57,9 @@ struct waiter {
 	enum pool_class class;
 	const struct profile *profile; /* borrowed while waiting; a server that
 	                                  has it is preferred */
+	const struct private_login *login; /* borrowed while waiting for
+	                                      POOL_PRIVATE */
+	struct server *coming; /* borrowed; its own, on the way; NULL: none */
 	uint64_t arrival;
 	int64_t since_us; /* loop time */
 	/* SERVER is idle and to be held at once. From the ready list. */
@@ -112,6 +123,11 @@ struct server *pool_take(
  * stays until it is granted or forgotten. */
 void pool_wait(struct pool *pool, struct waiter *waiter, enum pool_class class,
     const struct profile *profile);
+
+/* As pool_wait(), for a new connection to the primary that logs in as LOGIN
+ * says and is closed, not shared, when its holder leaves. */
+void pool_wait_private(struct pool *pool, struct waiter *waiter,
+    const struct private_login *login);
 
 /* Takes WAITER out of its queue; nothing happens if it is in none. */
 void pool_forget(struct waiter *waiter);

@@ -171,6 +171,8 @@ pool_choose(
 		return take_read(pool, profile);
 	case POOL_ANY:
 		return take_any(pool, profile);
+	case POOL_PRIVATE:
+		return NULL; /* it is made for its waiter */
 	}
 	assert(!"unreachable");
 	return NULL;

@@ -204,6 +204,9 @@ bool slot_is_usable(const struct pool_slot *slot);
 /* How many connections of SLOT are on their way. */
 size_t slot_coming(const struct pool_slot *slot);
 
+/* Whether ERR, of a login, says that the node serves nobody now. */
+bool slot_is_at_fault(const struct error *err);
+
 /* A connection of SLOT has logged in, or failed for the reason ERR. IS_FINAL:
  * trying again will not help. */
 void slot_connected(struct pool_slot *slot);
@@ -268,6 +271,27 @@ bool pool_is_over(struct pool *pool, int64_t now_us);
 
 /* Timeouts of waiters and servers, every tick. */
 void pool_tick(struct pool *pool, int64_t now_us);
+
+/* ---- pool_private.c ------------------------------------------------------ */
+
+/* Opens what is missing for the waiters of POOL_PRIVATE. */
+void pool_open_private(struct pool *pool);
+
+/* WAITER has left its queue: nothing is on its way for it any more. */
+void private_forget(struct waiter *waiter);
+
+/* SERVER has ended during its login. True: it was private, and its waiter is
+ * to be refused, or waits on. */
+bool private_is_lost(struct server *server);
+void private_refuse(struct waiter *waiter, const struct error *err);
+
+/* SERVER, private, has logged in: its waiter has it. May close both. */
+void private_arrived(struct server *server);
+
+/* While attempts fail, one at a time finds out for all. */
+bool slot_is_pausing(const struct pool_slot *slot);
+
+/* ---- pool_serve.c -------------------------------------------------------- */
 
 /* Refuses every waiter of CLASS, for REASON and with ERR. */
 void pool_refuse(struct pool *pool, enum pool_class class,

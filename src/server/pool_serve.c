@@ -109,6 +109,11 @@ open_for(struct pool *pool, enum pool_class class)
 	size_t wanted = pool->queues[class].count;
 	struct pool_slot *slot = NULL;
 
+	if (class == POOL_PRIVATE && cluster_primary(pool->cluster) != NULL) {
+		pool_open_private(pool);
+		return;
+	}
+
 	if (wanted == 0) {
 		return;
 	}

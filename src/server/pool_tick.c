@@ -27,7 +27,8 @@ is_blocked(struct pool *pool, enum pool_class class, const struct error **why)
 	if (slot != NULL && slot_is_usable(slot)) {
 		return false;
 	}
-	if (class != POOL_PRIMARY && pool_has_replica(pool)) {
+	if ((class == POOL_READ || class == POOL_ANY) &&
+	    pool_has_replica(pool)) {
 		return false;
 	}
 	if (slot != NULL) {

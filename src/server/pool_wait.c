@@ -38,6 +38,9 @@ pool_forget(struct waiter *waiter)
 	pool->waiting--;
 	waiter->pool = NULL;
 	waiter->profile = NULL;
+	if (waiter->class == POOL_PRIVATE) {
+		private_forget(waiter);
+	}
 }
 
 static void

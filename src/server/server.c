@@ -174,8 +174,8 @@ connect_over(struct server *server, const struct pool_dialer *dialer)
 	server_login_begin(server);
 }
 
-struct server *
-server_connect(struct pool_slot *slot)
+static struct server *
+make_server(struct pool_slot *slot)
 {
 	struct server *server = mem_zalloc(sizeof(*server));
 	struct pools *set = slot->pool->set;
@@ -192,14 +192,42 @@ server_connect(struct pool_slot *slot)
 	slot_count_up(slot);
 	server->dial = mem_zalloc(sizeof(*server->dial));
 	server->dial->server = server;
+	return server;
+}
+
+static void
+start(struct server *server)
+{
+	struct pool_slot *slot = server->slot;
+	struct pools *set = slot->pool->set;
+
 	if (set->dialer != NULL) {
 		connect_over(server, set->dialer);
-		return server;
+		return;
 	}
 	connector_start(&server->dial->connector, set->loop, set->resolver,
 	    slot->node->host, (uint16_t)slot->node->port,
 	    slot->pool->options.server_connect_timeout_us,
 	    &slot->pool->options.socket, on_connected);
+}
+
+struct server *
+server_connect(struct pool_slot *slot)
+{
+	struct server *server = make_server(slot);
+
+	start(server);
+	return server;
+}
+
+struct server *
+server_connect_private(struct pool_slot *slot, struct waiter *waiter)
+{
+	struct server *server = make_server(slot);
+
+	server->expects = waiter;
+	server->replication = waiter->login->replication;
+	start(server);
 	return server;
 }
 
@@ -257,6 +285,33 @@ say_goodbye(struct server *server)
 	}
 }
 
+/* It has ended before it was of any use. */
+static void
+fail_login(
+    struct server *server, enum close_reason reason, const struct error *detail)
+{
+	struct pool_slot *slot = server->slot;
+	struct waiter *waiter = server->expects;
+	bool is_private = server->replication != REPLICATION_NONE;
+	struct error err;
+
+	if (detail != NULL) {
+		err = *detail;
+	} else {
+		error_set(&err, SQLSTATE_CANNOT_CONNECT, "%s",
+		    close_reason_row(reason)->text);
+	}
+	if (!is_private) {
+		slot_failed(slot, &err, reason == CLOSE_SERVER_LOGIN_FAILED);
+	} else if (private_is_lost(server) &&
+	    reason == CLOSE_SERVER_LOGIN_FAILED && !slot_is_at_fault(&err)) {
+		/* That it may not replicate is no concern of others. */
+		private_refuse(waiter, &err);
+	} else if (reason != CLOSE_SERVER_CLIENT_LEFT) {
+		slot_failed(slot, &err, false);
+	}
+}
+
 static void
 close_server(
     struct server *server, enum close_reason reason, const struct error *detail)
@@ -271,13 +326,10 @@ close_server(
 	server_set_state(server, SERVER_CLOSED);
 	release_parts(server);
 	loop_bury(slot->pool->set->loop, &server->grave);
-	if (!was_settled && !slot->is_old && !slot->pool->set->closing) {
-		struct error err;
-
-		error_set(&err, SQLSTATE_CANNOT_CONNECT, "%s",
-		    close_reason_row(reason)->text);
-		slot_failed(slot, detail != NULL ? detail : &err,
-		    reason == CLOSE_SERVER_LOGIN_FAILED);
+	if (slot->is_old || slot->pool->set->closing) {
+		(void)private_is_lost(server); /* who waits, waits on */
+	} else if (!was_settled) {
+		fail_login(server, reason, detail);
 	}
 	if (reason == CLOSE_SERVER_LOST || reason == CLOSE_SERVER_ENDED) {
 		const struct pool_events *events = &slot->pool->set->events;
@@ -442,7 +494,10 @@ void
 server_login_done(struct server *server)
 {
 	scram_client_free(&server->scram);
-	if (!server_begin_connect_query(server)) {
+	if (server->expects != NULL) {
+		slot_connected(server->slot);
+		private_arrived(server);
+	} else if (!server_begin_connect_query(server)) {
 		server_come_in(server);
 	}
 }

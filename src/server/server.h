@@ -34,6 +34,7 @@ struct error;
 struct pool_slot;
 struct profile;
 struct server;
+struct waiter;
 
 enum server_state {
 	SERVER_CONNECTING,
@@ -70,6 +71,10 @@ struct server_holder {
 
 /* Starts a connection for SLOT, which keeps it in its lists. */
 struct server *server_connect(struct pool_slot *slot);
+
+/* As server_connect(), for WAITER alone, as its .login says. */
+struct server *server_connect_private(
+    struct pool_slot *slot, struct waiter *waiter);
 
 /*
  * Ends the connection for REASON; DETAIL (may be NULL) says more. Whoever

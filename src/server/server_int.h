@@ -13,6 +13,7 @@
 #include "net/connector.h"
 #include "net/loop.h"
 #include "proto/params.h"
+#include "proto/startup.h"
 #include "server/answers.h"
 #include "server/limits.h"
 #include "server/prepared.h"
@@ -22,6 +23,7 @@
 #define UNNAMED_UNSURE UINT64_MAX
 
 struct pool;
+struct waiter;
 struct scram_client;
 struct stream;
 
@@ -62,6 +64,9 @@ struct server {
 	enum server_state state;
 	bool unread; /* the last read filled the buffer: more may wait */
 	bool retire; /* close it when it comes free */
+	struct waiter *expects; /* borrowed; until it has logged in: whose own
+	                           it is to be; NULL: anybody's */
+	enum replication_mode replication; /* what it is good for */
 	bool is_settled_once; /* has been idle: a loss is not a login failure */
 	const char *pin;      /* static; why it cannot go to anybody else */
 	struct params params; /* as the server reported them */

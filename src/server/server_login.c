@@ -21,6 +21,7 @@
 #include "proto/msg.h"
 #include "proto/reader.h"
 #include "server/pool_int.h"
+#include "server/profile.h"
 #include "server/server_int.h"
 
 /* Codes of Authentication messages. */
@@ -36,17 +37,38 @@ enum {
 /* Longest cancel key a server may give out. */
 #define KEY_MAX_BYTES 256
 
+/* What a replication connection brings along: it may be no session that could
+ * be told later. Returns how many there are. */
+static size_t
+put_private(const struct private_login *login, struct msg_parameter *parameters)
+{
+	const struct params *settings = login->settings;
+	size_t count = 0;
+
+	parameters[count++] = (struct msg_parameter){"replication",
+	    login->replication == REPLICATION_LOGICAL ? "database" : "true"};
+	for (size_t i = 0; i < settings->count && count <= PROFILE_MAX; i++) {
+		parameters[count++] = (struct msg_parameter){
+		    settings->items[i].name, settings->items[i].value};
+	}
+	return count;
+}
+
 void
 server_login_begin(struct server *server)
 {
 	const struct pool *pool = server->slot->pool;
-	struct msg_parameter parameters[] = {
+	struct msg_parameter parameters[3 + PROFILE_MAX] = {
 	    {"user", pool->user},
 	    {"database", pool->dbname},
 	};
+	size_t count = 2;
 	struct buf out = {0};
 
-	msg_startup(&out, parameters, 2);
+	if (server->expects != NULL) {
+		count += put_private(server->expects->login, parameters + 2);
+	}
+	msg_startup(&out, parameters, count);
 	server_update_interest(server, true);
 	(void)server_write(server, buf_bytes(&out), out.length);
 	buf_fini(&out);

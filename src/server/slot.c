@@ -56,9 +56,8 @@ slot_connected(struct pool_slot *slot)
 	slot->pool->fatal.text[0] = '\0';
 }
 
-/* Whether the failure says that the node serves nobody now. */
-static bool
-is_nodes_fault(const struct error *err)
+bool
+slot_is_at_fault(const struct error *err)
 {
 	return strncmp(err->sqlstate, "08", 2) == 0 ||
 	    strncmp(err->sqlstate, "57P", 3) == 0;
@@ -99,7 +98,7 @@ slot_failed(struct pool_slot *slot, const struct error *err, bool is_final)
 		slot->failing_since_us = now_us;
 	}
 	plan_retry(slot, now_us);
-	if (is_nodes_fault(err)) {
+	if (slot_is_at_fault(err)) {
 		node_report_login_failure(slot->node, err, now_us);
 		events->on_node_doubt(events->context, slot->node);
 	} else if (is_final && !is_shortage(err)) {

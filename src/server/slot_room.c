@@ -46,6 +46,8 @@ slot_serves(const struct pool_slot *slot, enum pool_class class)
 		                                    : is_primary(slot);
 	case POOL_ANY:
 		return is_primary(slot) || is_replica(slot);
+	case POOL_PRIVATE:
+		return false; /* see pool_private.c */
 	}
 	assert(!"unreachable");
 	return false;
@@ -121,9 +123,8 @@ may_use_reserve(const struct pool_slot *slot, const struct waiter *waiter)
 	    options->reserve_timeout_us;
 }
 
-/* While attempts fail, one at a time finds out for all. */
-static bool
-is_pausing(const struct pool_slot *slot)
+bool
+slot_is_pausing(const struct pool_slot *slot)
 {
 	return slot->is_old ||
 	    slot->retry_at_us > loop_now_us(slot->pool->set->loop) ||
@@ -133,7 +134,7 @@ is_pausing(const struct pool_slot *slot)
 bool
 slot_grow(struct pool_slot *slot)
 {
-	if (is_pausing(slot) || slot->count >= slot->pool->options.size ||
+	if (slot_is_pausing(slot) || slot->count >= slot->pool->options.size ||
 	    !slot_make_room(slot, NULL)) {
 		return false;
 	}
@@ -147,7 +148,8 @@ slot_wants(const struct pool_slot *slot)
 	const struct pool *pool = slot->pool;
 	const struct waiter *waiter;
 
-	if (pool->waiting == 0 || is_pausing(slot) || pool_is_halted(pool)) {
+	if (pool->waiting == 0 || slot_is_pausing(slot) ||
+	    pool_is_halted(pool)) {
 		return NULL;
 	}
 	/* What is on its way is for the oldest of them. */

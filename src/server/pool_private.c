@@ -1,0 +1,114 @@
+/*
+ * pool_private.c - connections that are one client's own from their login on.
+ *
+ * What a replication connection is to be, it says when it logs in, and it is
+ * good for nothing else afterwards. So each has a server connection made for
+ * it, on the primary, which counts in the pool like any other and ends with it.
+ * Who waits for one stands in the queue of POOL_PRIVATE until it is there.
+ */
+#include <assert.h>
+
+#include "core/error.h"
+#include "node/cluster.h"
+#include "server/pool_int.h"
+#include "server/server_int.h"
+
+void
+pool_wait_private(
+    struct pool *pool, struct waiter *waiter, const struct private_login *login)
+{
+	waiter->login = login;
+	waiter->coming = NULL;
+	pool_wait(pool, waiter, POOL_PRIVATE, NULL);
+}
+
+void
+private_forget(struct waiter *waiter)
+{
+	struct server *server = waiter->coming;
+
+	waiter->coming = NULL;
+	waiter->login = NULL;
+	if (server != NULL) {
+		server->expects = NULL;
+		server_close(server, CLOSE_SERVER_CLIENT_LEFT, NULL);
+	}
+}
+
+/* The first of the queue that nothing is on its way for: those that something
+ * is, stand before it. */
+static struct waiter *
+first_without(const struct pool *pool)
+{
+	list_foreach (&pool->queues[POOL_PRIVATE], link) {
+		struct waiter *waiter = list_entry(link, struct waiter, link);
+
+		if (waiter->coming == NULL) {
+			return waiter;
+		}
+	}
+	return NULL;
+}
+
+/* Whether SLOT has room for a connection; one that is idle makes it. */
+static bool
+make_room(struct pool_slot *slot)
+{
+	const struct list *idle = &slot->by_state[SERVER_IDLE];
+
+	if (slot->count == slot->pool->options.size && idle->head != NULL) {
+		server_close(list_entry(idle->head->prev, struct server, link),
+		    CLOSE_SERVER_EVICTED, NULL);
+	}
+	return slot->count < slot->pool->options.size;
+}
+
+void
+pool_open_private(struct pool *pool)
+{
+	struct node *node = cluster_primary(pool->cluster);
+	struct pool_slot *slot = node == NULL ? NULL : pool_slot_of(pool, node);
+	struct waiter *waiter;
+
+	while (slot != NULL && (waiter = first_without(pool)) != NULL &&
+	    !slot_is_pausing(slot) && make_room(slot)) {
+		waiter->coming = server_connect_private(slot, waiter);
+	}
+}
+
+bool
+private_is_lost(struct server *server)
+{
+	struct waiter *waiter = server->expects;
+
+	if (waiter == NULL) {
+		return false;
+	}
+	server->expects = NULL;
+	waiter->coming = NULL; /* another attempt, or a refusal, follows */
+	return true;
+}
+
+void
+private_refuse(struct waiter *waiter, const struct error *err)
+{
+	struct error copy = *err;
+
+	pool_forget(waiter);
+	waiter->on_refused(waiter, CLOSE_CLIENT_NO_SERVER, &copy);
+}
+
+void
+private_arrived(struct server *server)
+{
+	struct waiter *waiter = server->expects;
+
+	server->expects = NULL;
+	waiter->coming = NULL;
+	server->is_settled_once = true;
+	server_pin(server, "replication");
+	server_set_state(server, SERVER_IDLE);
+	pool_forget(waiter);
+	waiter->on_granted(waiter, server);
+	assert(server->state != SERVER_IDLE);
+}
