@@ -31,6 +31,7 @@ struct pool_slot {
 	struct list by_state[SERVER_CLOSED]; /* of struct server */
 	size_t count;                        /* in all of them */
 	struct cap_share shares[CAP_KINDS];  /* joined while it is in a list */
+	size_t private_coming;    /* on their way for one waiter each */
 	int64_t retry_at_us;      /* no new connection before; 0: now */
 	int64_t retry_pause_us;   /* the pause after the next failure */
 	int64_t failing_since_us; /* 0: the last attempt succeeded */
@@ -201,7 +202,7 @@ bool slot_yields(struct server *server, const struct waiter *waiter);
 /* A server of SLOT can be handed out, or one could be opened. */
 bool slot_is_usable(const struct pool_slot *slot);
 
-/* How many connections of SLOT are on their way. */
+/* How many connections of SLOT are on their way for anybody. */
 size_t slot_coming(const struct pool_slot *slot);
 
 /* Whether ERR, of a login, says that the node serves nobody now. */
@@ -276,6 +277,9 @@ void pool_tick(struct pool *pool, int64_t now_us);
 
 /* Opens what is missing for the waiters of POOL_PRIVATE. */
 void pool_open_private(struct pool *pool);
+
+/* SERVER, new, is to be WAITER's. */
+void private_attach(struct server *server, struct waiter *waiter);
 
 /* WAITER has left its queue: nothing is on its way for it any more. */
 void private_forget(struct waiter *waiter);

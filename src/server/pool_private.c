@@ -23,14 +23,31 @@ pool_wait_private(
 }
 
 void
+private_attach(struct server *server, struct waiter *waiter)
+{
+	server->expects = waiter;
+	server->replication = waiter->login->replication;
+	server->slot->private_coming++;
+	waiter->coming = server;
+}
+
+/* SERVER is on its way for nobody any more. */
+static void
+detach(struct server *server)
+{
+	server->expects->coming = NULL;
+	server->expects = NULL;
+	server->slot->private_coming--;
+}
+
+void
 private_forget(struct waiter *waiter)
 {
 	struct server *server = waiter->coming;
 
-	waiter->coming = NULL;
 	waiter->login = NULL;
 	if (server != NULL) {
-		server->expects = NULL;
+		detach(server);
 		server_close(server, CLOSE_SERVER_CLIENT_LEFT, NULL);
 	}
 }
@@ -50,17 +67,29 @@ first_without(const struct pool *pool)
 	return NULL;
 }
 
-/* Whether SLOT has room for a connection; one that is idle makes it. */
 static bool
-make_room(struct pool_slot *slot)
+has_room(struct pool_slot *slot, const struct waiter *waiter)
+{
+	return slot->count < slot->pool->options.size &&
+	    slot_make_room(slot, waiter);
+}
+
+/* Whether SLOT has room for a connection for WAITER; an idle one, which is of
+ * no use to it, makes it. */
+static bool
+make_room(struct pool_slot *slot, const struct waiter *waiter)
 {
 	const struct list *idle = &slot->by_state[SERVER_IDLE];
 
-	if (slot->count == slot->pool->options.size && idle->head != NULL) {
-		server_close(list_entry(idle->head->prev, struct server, link),
-		    CLOSE_SERVER_EVICTED, NULL);
+	if (has_room(slot, waiter)) {
+		return true;
 	}
-	return slot->count < slot->pool->options.size;
+	if (idle->head == NULL || slot->count > slot->pool->options.size) {
+		return false;
+	}
+	server_close(list_entry(idle->head->prev, struct server, link),
+	    CLOSE_SERVER_EVICTED, NULL);
+	return has_room(slot, waiter);
 }
 
 void
@@ -71,21 +100,18 @@ pool_open_private(struct pool *pool)
 	struct waiter *waiter;
 
 	while (slot != NULL && (waiter = first_without(pool)) != NULL &&
-	    !slot_is_pausing(slot) && make_room(slot)) {
-		waiter->coming = server_connect_private(slot, waiter);
+	    !slot_is_pausing(slot) && make_room(slot, waiter)) {
+		server_connect_private(slot, waiter);
 	}
 }
 
 bool
 private_is_lost(struct server *server)
 {
-	struct waiter *waiter = server->expects;
-
-	if (waiter == NULL) {
+	if (server->expects == NULL) {
 		return false;
 	}
-	server->expects = NULL;
-	waiter->coming = NULL; /* another attempt, or a refusal, follows */
+	detach(server); /* another attempt, or a refusal, follows */
 	return true;
 }
 
@@ -103,8 +129,7 @@ private_arrived(struct server *server)
 {
 	struct waiter *waiter = server->expects;
 
-	server->expects = NULL;
-	waiter->coming = NULL;
+	detach(server);
 	server->is_settled_once = true;
 	server_pin(server, "replication");
 	server_set_state(server, SERVER_IDLE);

@@ -220,15 +220,13 @@ server_connect(struct pool_slot *slot)
 	return server;
 }
 
-struct server *
+void
 server_connect_private(struct pool_slot *slot, struct waiter *waiter)
 {
 	struct server *server = make_server(slot);
 
-	server->expects = waiter;
-	server->replication = waiter->login->replication;
+	private_attach(server, waiter);
 	start(server);
-	return server;
 }
 
 /* ---- the end ------------------------------------------------------------- */

@@ -73,8 +73,7 @@ struct server_holder {
 struct server *server_connect(struct pool_slot *slot);
 
 /* As server_connect(), for WAITER alone, as its .login says. */
-struct server *server_connect_private(
-    struct pool_slot *slot, struct waiter *waiter);
+void server_connect_private(struct pool_slot *slot, struct waiter *waiter);
 
 /*
  * Ends the connection for REASON; DETAIL (may be NULL) says more. Whoever

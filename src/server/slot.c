@@ -22,7 +22,7 @@ slot_coming(const struct pool_slot *slot)
 {
 	return slot->by_state[SERVER_CONNECTING].count +
 	    slot->by_state[SERVER_LOGIN].count +
-	    slot->by_state[SERVER_TESTED].count;
+	    slot->by_state[SERVER_TESTED].count - slot->private_coming;
 }
 
 /* Something has run out: connections of the server, descriptors here. See

@@ -222,9 +222,10 @@ def test_in_hot_standby_is_never_on(proxy):
 
 
 def test_a_replication_connection_is_not_mistaken_for_a_session(proxy):
-    """Unknown here yet: a clear refusal, never a pooled server."""
+    """Whether it may be one is for the server to say: never a pooled one."""
     error = refusal(proxy, replication="database")
     assert error.severity == "FATAL"
+    assert error.sqlstate == "42501"
 
 
 # ---- the protocol's ugly corners --------------------------------------------

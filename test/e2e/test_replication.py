@@ -113,7 +113,7 @@ def test_pg_recvlogical_decodes(start, publisher, folder):
     run([*common, "--create-slot", "-P", "test_decoding"])
     out = os.path.join(folder, "out")
     proc = background(*common, "--start", "-f", out, "--no-loop",
-                      "-F", "0.1", "-s", "0.2")
+                      "-F", "1", "-s", "1")
     try:
         wait_until(lambda: senders(publisher) == 1, 10, "it streams")
         assert shown(proxy) == ["logical"]
@@ -138,6 +138,7 @@ def test_a_subscription_copies_and_follows(start, publisher):
         conn.execute("create table told (id int primary key, word text)")
         conn.execute("insert into told select i, 'word ' || i"
                      " from generate_series(1, 5000) i")
+        conn.execute("grant select on told to app")
         conn.execute("create publication news for table told")
     subscriber = Cluster(replicas=0, prefix="pw-sub-")
     try:
@@ -146,9 +147,8 @@ def test_a_subscription_copies_and_follows(start, publisher):
             there.execute("create table told (id int primary key, word text)")
             there.execute(
                 "create subscription reader connection"
-                f" '{proxy.dsn()}' publication news".replace(
-                    f"'{proxy.dsn()}'",
-                    "'" + proxy.dsn().replace("'", "''") + "'"))
+                f" 'host={proxy.host} port={proxy.port} user=app dbname=app'"
+                " publication news")
 
             def count():
                 return there.execute(
