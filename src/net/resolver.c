@@ -363,12 +363,22 @@ on_lookup_ready(struct ready *ready)
 	free(addresses);
 }
 
+/* Of a name that is watched the last answer is used until the next is there,
+ * which may take long when the name servers do not answer: should it be
+ * another, whoever has connected by then hears of it. */
+static bool
+is_usable(const struct name *name)
+{
+	return name->watches.count > 0 && name->count > 0;
+}
+
 void
 lookup_start(struct lookup *lookup, struct resolver *resolver, const char *host,
     void (*on_answer)(struct lookup *lookup, const struct address *addresses,
         size_t count, const struct error *err))
 {
 	struct name *name;
+	bool is_fresh;
 
 	assert(lookup->resolver == NULL);
 	lookup->resolver = resolver;
@@ -381,14 +391,13 @@ lookup_start(struct lookup *lookup, struct resolver *resolver, const char *host,
 	name = resolver_name(resolver, host);
 	lookup->name = name;
 	list_append(&name->askers, &lookup->link);
-	if (name->is_pending) {
-		return;
+	is_fresh = name->expires_us > loop_now_us(resolver->loop);
+	if (!is_fresh && !name->is_pending) {
+		resolver_ask(name);
 	}
-	if (name->expires_us > loop_now_us(resolver->loop)) {
+	if (is_fresh || is_usable(name)) {
 		loop_ready(resolver->loop, &lookup->ready);
-		return;
 	}
-	resolver_ask(name);
 }
 
 void

@@ -116,6 +116,20 @@ slot_retire(struct pool_slot *slot)
 	}
 }
 
+/* Whether SERVER is connected, or about to be, to none of ADDRESSES. While it
+ * connects nobody knows which one it will be. */
+static bool
+is_elsewhere(
+    const struct server *server, const struct address *addresses, size_t count)
+{
+	if (server->state == SERVER_CONNECTING) {
+		return server->dial->connector.lookup.resolver == NULL;
+	}
+	return server->address.length > 0 &&
+	    !address_is_unix(&server->address) &&
+	    !address_is_among(&server->address, addresses, count);
+}
+
 void
 slot_on_addresses(
     struct name_watch *watch, const struct address *addresses, size_t count)
@@ -128,9 +142,7 @@ slot_on_addresses(
 			struct server *server =
 			    list_entry(link, struct server, link);
 
-			if (server->address.length > 0 &&
-			    !address_is_among(
-			        &server->address, addresses, count)) {
+			if (is_elsewhere(server, addresses, count)) {
 				server->retire = true;
 				moved++;
 			}

@@ -391,6 +391,24 @@ START_TEST(a_name_that_is_lost_for_a_while_and_comes_back_changed_is_told)
 }
 END_TEST
 
+START_TEST(while_a_name_in_use_is_asked_for_its_last_answer_serves)
+{
+	watcher = (struct watcher){0};
+	open_resolver(1000);
+	name_watch_start(&watcher.watch, resolver, "db1.example", on_change);
+	test_loop_until(loop, dns.questions >= 1);
+	ask_and_wait(&a, "db1.example");
+	dns.mode = DNS_SILENT;
+	test_loop_until(loop, resolver_count(resolver).pending == 1);
+	a.answers = 0;
+	ask(&a, "db1.example");
+	loop_turn(loop, false);
+	ck_assert_int_eq(a.answers, 1);
+	ck_assert_uint_eq(a.count, 2);
+	name_watch_stop(&watcher.watch);
+}
+END_TEST
+
 START_TEST(numbers_and_directories_are_not_watched)
 {
 	static const char *const hosts[] = {
@@ -484,6 +502,8 @@ main(void)
 	    theme, a_name_in_use_is_asked_for_again_and_its_change_told);
 	tcase_add_test(theme,
 	    a_name_that_is_lost_for_a_while_and_comes_back_changed_is_told);
+	tcase_add_test(
+	    theme, while_a_name_in_use_is_asked_for_its_last_answer_serves);
 	tcase_add_loop_test(
 	    theme, numbers_and_directories_are_not_watched, 0, 4);
 	tcase_add_test(theme, the_resolver_may_end_with_a_question_under_way);
