@@ -265,6 +265,9 @@ take_whole(struct client *client, struct flow *flow, const struct frame *frame,
 		break;
 	}
 	if (hidden) {
+		if (frame->type == MSG_READY_FOR_QUERY) {
+			session_on_own_ready(client, flow->server->status);
+		}
 		return answer_cut(client, flow, frame_bytes(frame)) ? NEXT_GO_ON
 		                                                    : NEXT_STOP;
 	}

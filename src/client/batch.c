@@ -148,10 +148,9 @@ batch_look_up(struct client *client, const char *text, size_t length,
 }
 
 bool
-batch_untracks(
-    const struct client *client, const struct verdict *verdict, bool is_query)
+batch_untracks(const struct client *client, const struct verdict *verdict)
 {
-	uint32_t effects = is_query && verdict->ops != NULL
+	uint32_t effects = verdict->ops != NULL
 	    ? verdict->effects & ~verdict->followed
 	    : verdict->effects;
 
@@ -171,15 +170,14 @@ batch_pin_reason(const struct client *client, const struct verdict *verdict)
 }
 
 const char *
-batch_judge_text(struct client *client, const char *text, size_t length,
-    bool is_query, bool *is_unread)
+batch_judge_text(
+    struct client *client, const char *text, size_t length, bool *is_unread)
 {
 	struct verdict verdict;
 
 	batch_look_up(client, text, length, &verdict);
 	*is_unread = verdict.kind == SQL_UNKNOWN;
-	client->untracks =
-	    client->untracks || batch_untracks(client, &verdict, is_query);
+	client->untracks = client->untracks || batch_untracks(client, &verdict);
 	return batch_pin_reason(client, &verdict);
 }
 

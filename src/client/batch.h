@@ -47,9 +47,8 @@ void batch_look_up(struct client *client, const char *text, size_t length,
     struct verdict *verdict);
 
 /* Whether a text of VERDICT may do to CLIENT's prepared statements what is not
- * followed; more is followed of a Query. */
-bool batch_untracks(
-    const struct client *client, const struct verdict *verdict, bool is_query);
+ * followed. */
+bool batch_untracks(const struct client *client, const struct verdict *verdict);
 
 /* Why a server on which a text of VERDICT has run cannot be shared, static;
  * NULL: it can. */
@@ -58,8 +57,8 @@ const char *batch_pin_reason(
 
 /* Judges one text on a linked connection. Returns why its server cannot be
  * shared any more, static; NULL if it can. IS_UNREAD: we could not read it. */
-const char *batch_judge_text(struct client *client, const char *text,
-    size_t length, bool is_query, bool *is_unread);
+const char *batch_judge_text(
+    struct client *client, const char *text, size_t length, bool *is_unread);
 
 /*
  * The text of a Query or Parse BODY of SIZE bytes. NULL if it is malformed. For

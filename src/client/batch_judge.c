@@ -37,7 +37,6 @@ struct collected {
 	bool rest_reads;   /* all after the first */
 	bool is_odd;       /* something that is not for a replica */
 	bool own_unnamed;  /* an unnamed statement of this batch is there */
-	bool is_query;     /* the text at hand is a Query's */
 	bool is_harmless;  /* nothing has been written, nor read */
 	bool has_named;    /* a statement with a name is parsed or used */
 	bool has_kept;     /* the unnamed one of an earlier batch is used */
@@ -120,8 +119,7 @@ collect_verdict(struct client *client, const struct verdict *verdict,
 	if (batch->pin == NULL) {
 		batch->pin = batch_pin_reason(client, verdict);
 	}
-	batch->untracks =
-	    batch->untracks || batch_untracks(client, verdict, all->is_query);
+	batch->untracks = batch->untracks || batch_untracks(client, verdict);
 	batch->has_begin = batch->has_begin || verdict->kind == SQL_BEGIN ||
 	    (verdict->kind == SQL_MULTI && verdict->has_transaction_control);
 	batch->has_unread = batch->has_unread || verdict->kind == SQL_UNKNOWN;
@@ -321,9 +319,7 @@ collect(struct client *client, const struct frame *frame, const uint8_t *body,
 			return;
 		}
 		batch_look_up(client, text, length, &verdict);
-		all->is_query = true;
 		collect_text(client, &verdict, all, batch);
-		all->is_query = false;
 		all->executes++;
 		all->is_odd = all->is_odd || verdict.has_copy_in;
 		return;

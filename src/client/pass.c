@@ -138,6 +138,7 @@ begin_batch(struct client *client)
 		client->batch_status =
 		    answers_is_settled(answers) ? server->status : 0;
 	}
+	client->session.has_run = false;
 }
 
 /* What is done about a message before it goes on. */
@@ -223,6 +224,8 @@ forget_session(struct client *client, struct run *run)
 		part->on_note(client, part, NOTE_SKIPPED);
 		note_free(&run->session.note);
 	}
+	free(run->session.in_front);
+	free(run->session.instead);
 	free(run->session.behind);
 	run->session = (struct session_run){0};
 	buf_clear(&run->rewritten);
@@ -267,7 +270,8 @@ pass_message(struct client *client, struct run *run, const struct frame *frame)
 	size_t n = here < frame_bytes(frame) ? here : frame_bytes(frame);
 	struct prepare_result prepared;
 
-	if (!look_into(client, run, frame)) {
+	if (!look_into(client, run, frame) ||
+	    !pass_look_for_clearing(client, run, frame)) {
 		return false;
 	}
 	prepared = prepare(client, run, frame);
@@ -284,6 +288,10 @@ pass_message(struct client *client, struct run *run, const struct frame *frame)
 	if (prepared.way == PREPARE_DROP) {
 		drop_message(client, run, frame, n);
 		return client_is_open(client);
+	}
+	if (run->session.instead != NULL) {
+		run_cut(run, 0);
+		session_put_in_front(client, &run->session, &run->out);
 	}
 	switch (answers_sent(&client->server->answers, frame->type, false)) {
 	case ANSWERS_FORWARD:
@@ -419,6 +427,12 @@ next_message(struct client *client, struct run *run, struct frame *frame)
 	}
 	if (!pass_allows(client, frame->type)) {
 		return false;
+	}
+	if (session_is_clearing(client)) {
+		run_cut(run, 0);
+		if (!session_may_follow(client, frame->type, &run->out)) {
+			return false;
+		}
 	}
 	return is_enough(client, run, frame) && session_may_go_on(client) &&
 	    pin_may_go_on(client) && answers_has_room(&client->server->answers);

@@ -37,6 +37,12 @@ bool pass_judge(struct client *client, const struct frame *frame,
 void pass_scan(
     struct client *client, const uint8_t *bytes, size_t size, bool is_last);
 
+/* Whether FRAME, which is next in RUN, may do to its client's prepared
+ * statements what is not followed is noted in client->untracks. False: it has
+ * to wait. */
+bool pass_look_for_clearing(
+    struct client *client, const struct run *run, const struct frame *frame);
+
 /* Looks at what FRAME, which is next in RUN, does to its client's session: what
  * is to be done about it goes into run->session. False: it has to wait. */
 bool pass_session(

@@ -90,12 +90,10 @@ pass_scan(
 
 /* What comes next may be judged only when it may go on: false, it waits. */
 static bool
-judge_text(
-    struct client *client, const char *text, size_t length, bool is_query)
+judge_text(struct client *client, const char *text, size_t length)
 {
 	bool is_unread;
-	const char *reason =
-	    batch_judge_text(client, text, length, is_query, &is_unread);
+	const char *reason = batch_judge_text(client, text, length, &is_unread);
 
 	if (reason == NULL) {
 		return true;
@@ -118,7 +116,7 @@ judge_parse(struct client *client, const uint8_t *body, size_t size)
 		return true; /* the server will say so; or prepare.c has seen to
 		              * it */
 	}
-	if (!judge_text(client, text, length, false)) {
+	if (!judge_text(client, text, length)) {
 		return false;
 	}
 	if (name_length == 0) {
@@ -135,7 +133,7 @@ judge_query(struct client *client, const uint8_t *body, size_t size)
 	size_t length, ignored;
 	const char *text = batch_text(MSG_QUERY, body, size, &length, &ignored);
 
-	if (text != NULL && !judge_text(client, text, length, true)) {
+	if (text != NULL && !judge_text(client, text, length)) {
 		return false;
 	}
 	client->unnamed_open = false;
@@ -157,7 +155,7 @@ judge_bind(struct client *client, const uint8_t *body, size_t size)
 	} else if (client->is_tracked &&
 	    prepare_look_up(client, &name, &statement) == NAME_KNOWN) {
 		client->untracks = client->untracks ||
-		    batch_untracks(client, &statement->verdict, false);
+		    batch_untracks(client, &statement->verdict);
 	}
 }
 

@@ -4,6 +4,7 @@
  * The operations of a text are found again when it is bound, and noted when it
  * is run; what cannot be followed keeps the client on its server.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "client/batch.h"
@@ -259,7 +260,12 @@ execute_session(struct client *client, struct run *run, const uint8_t *body,
 	static const uint8_t plain[5];
 	const struct session_ops *ops = client->session.bound.ops;
 
-	if (ops == NULL || frame->body_bytes == 0 || body[0] != '\0') {
+	client->session.has_run = true;
+	if (frame->body_bytes == 0 || body[0] != '\0') {
+		client->session.bound.is_doubtful = true;
+		return;
+	}
+	if (ops == NULL) {
 		return;
 	}
 	/* A SET has no rows that could be too many; pgjdbc asks for one. */
@@ -269,6 +275,56 @@ execute_session(struct client *client, struct run *run, const uint8_t *body,
 		return;
 	}
 	run->session = session_execute(client);
+}
+
+/* Whether the Bind FRAME may be of what does away with statements, in a way
+ * that is not followed. */
+static bool
+bind_untracks(
+    struct client *client, const struct run *run, const struct frame *frame)
+{
+	const uint8_t *body = run->bytes + run->at + FRAME_HEADER_BYTES;
+	size_t here = run->size - run->at - FRAME_HEADER_BYTES;
+	bool is_whole = here >= frame->body_bytes;
+	struct bound_text bound;
+
+	return find_bound(client, run, body,
+	           is_whole ? frame->body_bytes : here, &bound) &&
+	    ((bound.is_unnamed && unnamed_is_doubtful(client)) ||
+	        ((!is_whole || body[0] != '\0') && session_clears(bound.ops)));
+}
+
+bool
+pass_look_for_clearing(
+    struct client *client, const struct run *run, const struct frame *frame)
+{
+	const struct answers *answers = &client->server->answers;
+	const uint8_t *body = run->bytes + run->at + FRAME_HEADER_BYTES;
+	size_t here = run->size - run->at - FRAME_HEADER_BYTES;
+
+	if (!client->is_tracked || client->on_replica || answers->copy_in ||
+	    answers->skipping) {
+		return true;
+	}
+	if (frame->type == MSG_BIND) {
+		client->untracks =
+		    client->untracks || bind_untracks(client, run, frame);
+		return true;
+	}
+	if (frame->type != MSG_EXECUTE || here == 0 || body[0] != '\0') {
+		return true;
+	}
+	switch (session_look_at_clearing(client)) {
+	case SESSION_FOLLOWS:
+		return true;
+	case SESSION_WAITS:
+		return false;
+	case SESSION_UNTRACKS:
+		client->untracks = true;
+		return true;
+	}
+	assert(!"unreachable");
+	return true;
 }
 
 bool

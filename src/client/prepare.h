@@ -71,6 +71,9 @@ struct prepare_result prepare_pass(struct client *client, struct out *out,
 bool prepare_untrack(struct client *client, struct out *out)
     __attribute__((warn_unused_result));
 
+/* The server is to answer what OUT has told it so far; said once. */
+void prepare_put_flush(struct client *client, struct out *out);
+
 /* A Sync is next. True: nothing of its batch is with the server, and it has
  * been answered here. */
 bool prepare_answer_sync(struct client *client);

@@ -49,9 +49,8 @@ close_all(struct out *out)
 	}
 }
 
-/* The server is to answer what it has got so far; said once. */
-static void
-put_flush(struct client *client, struct out *out)
+void
+prepare_put_flush(struct client *client, struct out *out)
 {
 	struct buf message = {0};
 
@@ -74,8 +73,8 @@ prepare_untrack(struct client *client, struct out *out)
 	if (answers->notes.count > 0 ||
 	    (client->batch_status == 0 && answers->count > 0 && !is_inside)) {
 		if (is_inside) {
-			put_flush(
-			    client, out); /* its Sync is behind what waits */
+			/* Its Sync is behind what waits. */
+			prepare_put_flush(client, out);
 		}
 		return false;
 	}

@@ -114,8 +114,11 @@ end_part(struct client *client, struct note_part *opaque, enum note_event event)
 	struct session_part *part =
 	    list_entry(opaque, struct session_part, part);
 
-	(void)client;
-	(void)event; /* statement by statement, see session_seen() */
+	if (session_clears(part->ops)) {
+		client->session.is_clearing = false;
+		client->session.has_discarded =
+		    client->session.has_discarded && event == NOTE_DONE;
+	}
 	session_free_values(part->ops, &part->values);
 	session_ops_release(&part->ops);
 	free(part->steps);
@@ -523,6 +526,15 @@ session_on_ready(struct client *client, char status)
 	}
 }
 
+void
+session_on_own_ready(struct client *client, char status)
+{
+	if (client->session.commits) {
+		client->session.commits = false;
+		session_on_ready(client, status);
+	}
+}
+
 /* ---- what others report -------------------------------------------------- */
 
 static bool
@@ -563,6 +575,9 @@ session_on_leave(struct client *client)
 	profile_release(&session->way_out);
 	params_fini(&session->explained);
 	changes_rollback(&session->changes);
+	session->is_clearing = false;
+	session->has_discarded = false;
+	session->commits = false;
 	session->is_settling = false;
 	session->is_lexical = false;
 	session->has_failed = false;

@@ -28,6 +28,8 @@ struct verdict;
 struct session_bound {
 	struct session_ops *ops; /* shared; NULL: nothing of interest */
 	char **values;           /* owned, .ops->count of them; NULL: none */
+	uint64_t batch;          /* that bound it */
+	bool is_doubtful;        /* another portal has been run since */
 };
 
 struct session {
@@ -39,6 +41,12 @@ struct session {
 	struct session_ops *unnamed_ops; /* shared; of the statement parsed
 	                                    last without a name; may be NULL */
 	struct session_bound bound;
+	bool has_run;            /* an Execute, in the batch under way */
+	bool is_clearing;        /* statements are done away with by an Execute,
+	                            which is not answered yet */
+	bool has_discarded;      /* all of it: this commits before anything else
+	                            but Sync may follow */
+	bool commits;            /* a Sync of ours is on its way for that */
 	bool is_settling;        /* operations are under way */
 	bool is_lexical;         /* and they change how texts are read */
 	bool has_failed;         /* an error in the batch under way */
@@ -91,7 +99,10 @@ struct session_run {
 	struct note *note; /* to be attached to it; for the caller; or NULL */
 	bool is_rewritten; /* the Query's text is another, with its NUL */
 	bool must_wait;    /* not before an answer has come; all else is 0 */
-	char *behind;      /* owned; SQL to be run behind an Execute; or NULL */
+	/* Of an Execute; owned SQL, or NULL: */
+	char *in_front; /* to be run first */
+	char *instead;  /* to be bound in place of what would be run */
+	char *behind;   /* to be run then */
 };
 
 /*
@@ -120,12 +131,34 @@ bool session_fill_bind(const struct client *client, const uint8_t *body,
 /* Nothing is bound to it any more. */
 void session_unbind(struct client *client);
 
+/* Whether OPS (NULL: none) do away with prepared statements. */
+bool session_clears(const struct session_ops *ops);
+
+enum session_way {
+	SESSION_FOLLOWS,
+	SESSION_WAITS,   /* it cannot be told yet */
+	SESSION_UNTRACKS /* the client's statements are to be the server's */
+};
+
+/* What is to become of an Execute of the unnamed portal of a tracked client, if
+ * that does away with prepared statements. */
+enum session_way session_look_at_clearing(const struct client *client);
+
+/* Whether such an Execute is not over yet, and so session_may_follow() is to be
+ * asked whether a message of TYPE may go on. What must go first goes into OUT,
+ * to which everything before it has been given. */
+bool session_is_clearing(const struct client *client);
+bool session_may_follow(struct client *client, uint8_t type, struct out *out);
+
 /* An Execute of the unnamed portal, to its end. */
 struct session_run session_execute(struct client *client);
 
-/* What must follow that Execute goes into OUT, with helpers' answers owed. */
+/* What must precede or follow that Execute goes into OUT, with helpers' answers
+ * owed. */
+void session_put_in_front(
+    struct client *client, const struct session_run *run, struct out *out);
 void session_put_behind(
-    struct client *client, struct session_run *run, struct out *out);
+    struct client *client, const struct session_run *run, struct out *out);
 
 /* Whether a message may go on now, of a new batch or not: what operations come
  * to must be known before the next batch. */
@@ -147,6 +180,8 @@ enum session_answer session_seen(struct client *client, const struct note *note,
 
 /* ReadyForQuery with STATUS, all told. */
 void session_on_ready(struct client *client, char status);
+/* One that is not the client's. */
+void session_on_own_ready(struct client *client, char status);
 
 /* Whether the server reports a setting other than when the client got it that
  * its own statements do not explain. */

@@ -1,6 +1,6 @@
 /*
  * session_bind.c - a client's settings by the extended protocol: what is bound
- * to the unnamed portal, and what must be run behind its Execute.
+ * to the unnamed portal, and what its Execute comes to.
  *
  * What a Bind gives as a value is kept until it is run. A RESET is followed by
  * a statement of our own that sets what the client came with.
@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/out.h"
 #include "client/session_int.h"
 #include "core/buf.h"
 #include "core/mem.h"
@@ -19,9 +18,6 @@
 #include "server/profile.h"
 #include "server/server_int.h"
 #include "sql/session_ops.h"
-
-/* A statement and a portal of our own; no client's is called so. */
-#define OUR_NAME SESSION_OUR_PREFIX "reset"
 
 /* ---- bound, then run ----------------------------------------------------- */
 
@@ -197,18 +193,6 @@ session_fill_bind(const struct client *client, const uint8_t *body, size_t size,
 	return msg_end(&msg) && is_filled && reader_ok(&reader);
 }
 
-/* A statement that only a Query can have in another form. */
-static bool
-needs_other_form(const struct session_ops *ops)
-{
-	for (size_t i = 0; i < ops->count; i++) {
-		if (session_is_statements_op(&ops->items[i])) {
-			return true;
-		}
-	}
-	return false;
-}
-
 /* set_config() with NULL is a RESET, which needs the client's own value. */
 static bool
 is_reset_by_value(const struct client *client, const struct session_ops *ops,
@@ -238,9 +222,8 @@ session_bind(struct client *client, const uint8_t *body, size_t size,
 		return NULL;
 	}
 	bound->ops = session_ops_ref(ops);
-	if (needs_other_form(ops)) {
-		return "DISCARD or DEALLOCATE in the extended protocol";
-	}
+	bound->batch = answers_batch(&client->server->answers);
+	bound->is_doubtful = false;
 	if (!copy_values(bound, body, size, types, count) ||
 	    is_reset_by_value(client, ops, bound->values)) {
 		return "set_config()";
@@ -285,52 +268,12 @@ session_execute(struct client *client)
 	session_settle(client, bound->ops, bound->values);
 	run.behind = own_values_behind(client, bound->ops);
 	part = session_part_new(bound->ops, &bound->values);
+	session_replace(client, &run, part);
+	client->session.is_clearing = session_clears(part->ops);
+	client->session.has_discarded = client->session.is_clearing &&
+	    part->ops->items[0].kind == SESSION_DISCARD_ALL;
 	unbind(bound); /* once done it does nothing more */
 	run.note = note_new();
 	run.note->part = &part->part;
 	return run;
-}
-
-/* ---- behind an Execute --------------------------------------------------- */
-
-static void
-put_helper(struct client *client, struct out *out, uint8_t type,
-    const struct buf *message)
-{
-	answers_sent_helper(&client->server->answers, type);
-	out_copy(out, buf_bytes(message), message->length);
-}
-
-/* Runs TEXT by a statement and a portal of our own. */
-static void
-put_statement(struct client *client, struct out *out, const char *text)
-{
-	static const uint8_t types[] = {
-	    MSG_PARSE, MSG_BIND, MSG_EXECUTE, MSG_CLOSE, MSG_CLOSE};
-
-	for (int i = 0; i < 5 && !out->failed; i++) {
-		struct buf message = {0};
-		bool fits = i == 0
-		    ? msg_parse(&message, OUR_NAME, text, NULL, 0)
-		    : i == 1 ? msg_bind(&message, OUR_NAME, OUR_NAME, NULL, 0)
-		    : i == 2
-		    ? msg_execute(&message, OUR_NAME, 0)
-		    : msg_close(&message, i == 3 ? 'P' : 'S', OUR_NAME);
-
-		if (fits) {
-			put_helper(client, out, types[i], &message);
-		}
-		buf_fini(&message);
-	}
-}
-
-void
-session_put_behind(
-    struct client *client, struct session_run *run, struct out *out)
-{
-	if (run->behind != NULL) {
-		put_statement(client, out, run->behind);
-		free(run->behind);
-		run->behind = NULL;
-	}
 }

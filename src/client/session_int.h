@@ -47,6 +47,18 @@ const char *session_value(
 bool session_is_settings_op(const struct session_op *op);
 bool session_is_statements_op(const struct session_op *op);
 
+/* Does nothing, has no rows, and may stand in a transaction. */
+#define SESSION_NO_STATEMENT "UNLISTEN " SESSION_OUR_PREFIX "none"
+
+/* Appends to OUT a DEALLOCATE of what the client calls NAME, like ours: of a
+ * name that none of ours is. */
+void session_put_other_name(const char *name, struct buf *out);
+
+/* What is done instead of OP, the only one of an Execute with PART, goes into
+ * RUN and the steps of PART, if anything is. */
+void session_replace(const struct client *client, struct session_run *run,
+    struct session_part *part);
+
 /* Whether any of OPS matters to the client now. */
 bool session_is_of_interest(
     const struct client *client, const struct session_ops *ops);

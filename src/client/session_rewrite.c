@@ -18,9 +18,6 @@
 #include "sql/lexer.h"
 #include "sql/session_ops.h"
 
-/* Does nothing, has no rows, and may stand in a transaction. */
-#define NO_STATEMENT "UNLISTEN " SESSION_OUR_PREFIX "none"
-
 /* The text in the making. */
 struct rewrite {
 	struct client *client;
@@ -176,23 +173,20 @@ put_no_statement(struct rewrite *rewrite, const struct session_op *op)
 		return;
 	}
 	take_up_to(rewrite, op->statement, true);
-	buf_append_str(rewrite->out, NO_STATEMENT);
+	buf_append_str(rewrite->out, SESSION_NO_STATEMENT);
 }
 
-/* One of ours must not be meant: a name that never is. */
-static void
-put_other_name(struct rewrite *rewrite, const struct session_op *op)
+void
+session_put_other_name(const char *name, struct buf *out)
 {
-	take_up_to(rewrite, op->statement, true);
-	buf_append_str(rewrite->out, "DEALLOCATE \"" SESSION_OUR_PREFIX);
-	for (const char *c = op->name; *c != '\0'; c++) {
+	buf_append_str(out, "DEALLOCATE \"" SESSION_OUR_PREFIX);
+	for (const char *c = name; *c != '\0'; c++) {
 		if (*c == '"') {
-			buf_append_char(rewrite->out, '"');
+			buf_append_char(out, '"');
 		}
-		buf_append_char(rewrite->out, *c);
+		buf_append_char(out, *c);
 	}
-	buf_append_char(rewrite->out, '"');
-	add_step(rewrite, own_step);
+	buf_append_char(out, '"');
 }
 
 /* Whether a statement before has done away with the one that OP names. */
@@ -234,7 +228,10 @@ rewrite_deallocate(struct rewrite *rewrite, const struct session_op *op)
 		        .ends = true});
 	} else if (strncmp(op->name, SESSION_OUR_PREFIX,
 	               sizeof(SESSION_OUR_PREFIX) - 1) == 0) {
-		put_other_name(rewrite, op);
+		/* One of ours must not be meant. */
+		take_up_to(rewrite, op->statement, true);
+		session_put_other_name(op->name, rewrite->out);
+		add_step(rewrite, own_step);
 	} else {
 		add_step(rewrite, own_step); /* SQL's, or none */
 	}

@@ -295,6 +295,39 @@ def test_a_setting_asked_for_with_a_limit_of_rows_keeps_no_server(
         assert conn.value("show work_mem") == "7MB"
 
 
+@pytest.mark.parametrize("text", [
+    "discard all", "deallocate all", "deallocate s", "deallocate nosuch"])
+@pytest.mark.parametrize("name", ["", "d"])
+def test_a_driver_may_clean_up_on_a_server_that_others_use(
+        pgweir, cluster, text, name):
+    proxy = pgweir(**on_servers(cluster, 1))
+    with proxy.login() as conn, proxy.login() as other:
+        other.send(*prepare("s", "select 'other'"))
+        assert other.types_until() == "1Z"
+        for _ in range(2):
+            conn.send(*prepare("s", "select 'mine'"))
+            assert conn.types_until() == "1Z"
+            conn.send(parse(text, name), bind((), name), describe(),
+                      execute(), close("S", name), sync())
+            assert conn.types_until() == \
+                ("12nEZ" if "nosuch" in text else "12nC3Z")
+            if "nosuch" in text:
+                conn.send(close("S", name), close("S", "s"), sync())
+                assert conn.types_until() == "33Z"
+            other.send(*use("s"))
+            assert other.read_result().rows == [["other"]]
+        assert server_of(conn) == server_of(other)
+
+
+def test_discard_all_behind_others_keeps_the_server(pgweir, cluster):
+    proxy = pgweir(**on_servers(cluster, 2))
+    with proxy.login() as conn, proxy.login() as other:
+        conn.send(parse("select 1"), bind(), execute(),
+                  parse("discard all"), bind(), execute(), sync())
+        assert conn.types_until() == "12DC12EZ"
+        assert server_of(conn) != server_of(other)
+
+
 def test_a_prepared_deallocate_does_not_reach_the_next_client(
         pgweir, cluster):
     proxy = pgweir(**on_servers(cluster, 1))

@@ -17,8 +17,6 @@ from twoway import ROOMY, cases
 SERVERS = 2
 AT_ONCE = 20  # seeds in one test
 SHORTEN_SECONDS = 30
-# Left out so far, see what is NOT_YET in tales.py.
-LATER = ("deallocate", "discard all")
 
 
 def differs(stage, tale, nodes):
@@ -54,7 +52,7 @@ def pytest_generate_tests(metafunc):
 @pytest.mark.timeout(120)
 def test_clients_on_few_servers_see_what_they_see_alone(stage, first, count):
     for seed in range(first, first + count):
-        tale, nodes = Maker(seed, LATER).tale(), nodes_of(seed)
+        tale, nodes = Maker(seed).tale(), nodes_of(seed)
         problem = differs(stage, tale, nodes)
         if problem is not None:
             end = time.monotonic() + SHORTEN_SECONDS

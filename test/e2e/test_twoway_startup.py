@@ -129,13 +129,8 @@ SCRIPTS = {
         a={"options": "-c role=bob"}, b={}, c={"options": "-c role=app"}),
 }
 
-# Followed in simpler forms only so far: something in these keeps a server.
-PINS = (
-    "discard all by the protocol",
-)
-
 
 @pytest.mark.parametrize("nodes", ["primary", "all"])
-@pytest.mark.parametrize("script", cases(SCRIPTS, pins=PINS))
+@pytest.mark.parametrize("script", cases(SCRIPTS))
 def test_a_client_has_what_it_came_with(stage, script, nodes):
     stage.compare(script, nodes)

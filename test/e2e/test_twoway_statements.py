@@ -623,14 +623,6 @@ PINS = [f"sql: {name}" for name in SQL_LEVEL] + [
     "settings: encoding changed after prepare",
     "settings: dates changed after prepare",
     "settings: zone changed after prepare",
-    "deallocate: by name, the protocol",
-    "deallocate: not there",
-    "deallocate: all by the protocol",
-    "deallocate: all by a prepared statement",
-    "deallocate: one by a prepared statement",
-    "deallocate: all in a pipeline",
-    "deallocate: discard all by the protocol",
-    "deallocate: discard all in a transaction",
     "deallocate: discard all in a pipeline"]
 
 
