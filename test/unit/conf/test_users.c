@@ -167,10 +167,6 @@ static const struct wrong_case {
     {"host=a", "unknown key \"host\" of a user"},
     {"reserve_pool=0", "unknown key \"reserve_pool\" of a user"},
     {"pool_size=x", "pool_size = x: not a whole number"},
-    {"max_user_connections=5",
-        "max_user_connections = 5: limiting the server connections of a user "
-        "does not exist yet in this version; limit each of the user's pools "
-        "with pool_size"},
     {"pool_size",
         "\"=\" is missing after \"pool_size\" in the connection "
         "string"},
