@@ -19,9 +19,9 @@ struct error_fields {
 	const char *message;
 	const char *detail;
 	const char *hint;
-	const char *context; /* of a function, where it was raised in one */
+	const char *context;     /* of a function, where it was raised in one */
 	const char *inner_query; /* the text, if it is not the client's */
-	const char *routine; /* of the server's source; not localised */
+	const char *routine;     /* of the server's source; not localised */
 };
 
 /* Reads a body of BODY_BYTES into OUT; fields it does not know are passed over.
