@@ -22,6 +22,7 @@
 #include "core/mem.h"
 #include "net/listeners.h"
 #include "net/resolver.h"
+#include "net/vigil.h"
 #include "node/node.h"
 #include "route/monitor.h"
 #include "route/router.h"
@@ -151,6 +152,8 @@ instance_new(struct logger *logger, struct config *config,
 		goto failed;
 	}
 	instance->start_us = loop_now_us(instance->loop);
+	instance->vigil = vigil_new(instance->loop, logger);
+	vigil_set_timeout(instance->vigil, settings->dead_path_timeout_us);
 	instance->supervisor = supervisor_new(instance->loop, logger,
 	    options->supervision, instance_put_status, instance);
 	instance->resolver = resolver_new(instance->loop, &dns, err);
@@ -193,6 +196,7 @@ instance_free(struct instance **instance)
 	}
 	monitor_free(&i->monitor);
 	supervisor_free(&i->supervisor);
+	vigil_free(&i->vigil);
 	if (i->loop != NULL) {
 		loop_turn(i->loop, false); /* the dead are buried first */
 	}

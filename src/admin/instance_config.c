@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "net/listeners.h"
 #include "net/resolver.h"
+#include "net/vigil.h"
 #include "route/monitor.h"
 #include "server/pool.h"
 
@@ -71,6 +72,7 @@ adopt(struct instance *instance, struct config *config)
 	instance->config = config;
 	resolver_set_ttl(instance->resolver, settings->dns_max_ttl_us,
 	    settings->dns_nxdomain_ttl_us);
+	vigil_set_timeout(instance->vigil, settings->dead_path_timeout_us);
 	configure_monitor(instance);
 	stats_configure(instance);
 	instance_watch(instance);

@@ -13,6 +13,7 @@ struct buf;
 struct node;
 struct pool;
 struct supervisor;
+struct vigil;
 
 /* The nodes of one configured database, watched from the start, before any
  * client has asked for them. */
@@ -35,6 +36,7 @@ struct instance {
 	struct clients *clients;
 	struct listeners *listeners; /* NULL: not listening */
 	struct supervisor *supervisor;
+	struct vigil *vigil;
 	struct timer tick;       /* runs while it waits for its end */
 	struct list laters;      /* of struct later, see later.c */
 	struct timer later_tick; /* runs while there are any */

@@ -51,6 +51,7 @@ struct loop {
 	uint8_t *scratch;      /* owned */
 	const void *scratch_owner;
 	int64_t now_us;
+	int highest_fd; /* ever watched */
 	bool holds_time;
 	struct list timers; /* of struct timer; empty unless time is held */
 };
@@ -251,6 +252,15 @@ io_open(struct io *io, struct loop *loop, int fd,
 	io->fd = fd;
 	io->interest = IO_NONE;
 	io->on_event = on_event;
+	if (fd > loop->highest_fd) {
+		loop->highest_fd = fd;
+	}
+}
+
+int
+loop_highest_fd(const struct loop *loop)
+{
+	return loop->highest_fd;
 }
 
 void

@@ -69,6 +69,9 @@ void io_open(struct io *io, struct loop *loop, int fd,
  * said before it watches anything. */
 void io_set_first(struct io *io);
 
+/* The highest descriptor that was ever given to io_open(); 0 before that. */
+int loop_highest_fd(const struct loop *loop);
+
 /* Watches exactly INTEREST; costs nothing when that is unchanged. */
 void io_set(struct io *io, unsigned interest);
 

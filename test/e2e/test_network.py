@@ -6,6 +6,7 @@ import pwd
 import socket
 import stat
 import struct
+import time
 
 import pytest
 
@@ -83,12 +84,15 @@ def test_by_default_a_dead_path_is_noticed_within_a_minute(pgweir, cluster):
     with proxy.login() as conn:
         for options in both_sides(proxy, cluster, conn):
             expect(options, keepalive=1, no_delay=1)
-            # Data sent, and nobody there to take it.
-            assert 0 < options["user_timeout"] <= 60000
+            # The system's own would end who is there and does not read.
+            assert options["user_timeout"] == 0
             # Nothing to send, and nobody there any more.
             silence = options["idle"] \
                 + options["interval"] * options["count"]
             assert silence <= 60
+    shown = {row["key"]: row["value"] for row in proxy.show("CONFIG")}
+    # Data sent, and nobody there to take it; looked for every eighth of it.
+    assert 0 < float(shown["dead_path_timeout"]) * 9 / 8 <= 60
 
 
 @needs_root
@@ -159,7 +163,7 @@ def reset_on_close(sock):
 
 def test_a_client_that_takes_no_more_packets_is_dropped(pgweir):
     """It is busy sending; nobody takes it."""
-    proxy = pgweir(tcp_user_timeout=500)
+    proxy = pgweir(dead_path_timeout=0.7)
     conn = proxy.login()
     conn.ask("begin")
     conn.send(wire.query("select repeat('x', 1000) from"
@@ -168,14 +172,26 @@ def test_a_client_that_takes_no_more_packets_is_dropped(pgweir):
     wait_until(lambda: not proxy.show("CLIENTS")[1:], 15,
                lambda: f"it is noticed: {proxy.show('CLIENTS')}")
     assert proxy.pool()["sv_active"] == 0
+    assert "nothing acknowledged for" in proxy.log()
     reset_on_close(conn.sock)
     conn.close()
 
 
+def test_a_client_that_is_there_and_does_not_read_is_left_alone(pgweir):
+    """Its system answers that there is no room; that is no dead path."""
+    proxy = pgweir(dead_path_timeout=0.3)
+    with proxy.login(deadline=30) as conn:
+        conn.send(wire.query("select repeat('x', 1000000)"
+                             " from generate_series(1, 40)"))
+        time.sleep(3)  # the time that is measured
+        assert len(conn.read_result().rows) == 40
+        assert conn.value("select 1") == "1"
+    assert "nothing acknowledged" not in proxy.log()
+
+
 def test_a_silent_client_that_is_gone_is_dropped(pgweir):
     """Nothing is sent: only keepalive can tell."""
-    proxy = pgweir(tcp_keepidle=1, tcp_keepintvl=1, tcp_keepcnt=1,
-                   tcp_user_timeout=1000)
+    proxy = pgweir(tcp_keepidle=1, tcp_keepintvl=1, tcp_keepcnt=1)
     with proxy.login() as alive:
         conn = proxy.login()
         conn.ask("begin")
@@ -196,7 +212,7 @@ def test_a_silent_client_that_is_gone_is_dropped(pgweir):
 def test_a_server_that_is_gone_is_an_error_and_not_a_wait_for_ever(
         pgweir, cluster, silent):
     proxy = pgweir(tcp_keepidle=1, tcp_keepintvl=1, tcp_keepcnt=1,
-                   tcp_user_timeout=1000)
+                   dead_path_timeout=1)
     with proxy.login(deadline=20) as conn, contextlib.ExitStack() as after:
         conn.ask("begin")
         pid = int(conn.value("select pg_backend_pid() from pg_class limit 1"))
