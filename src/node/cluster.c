@@ -345,6 +345,16 @@ cluster_last_primary(const struct cluster *cluster)
 	return cluster->last_primary;
 }
 
+bool
+cluster_is_primary(const struct cluster *cluster, const struct node *node)
+{
+	const struct member *member = find_member(cluster, node);
+
+	return node == cluster->primary ||
+	    (cluster->primary != NULL && member != NULL && is_primary(member) &&
+	        is_same_server(node, cluster->primary));
+}
+
 struct node *
 cluster_next_primary(struct cluster *cluster)
 {

@@ -57,6 +57,9 @@ struct node *cluster_primary(const struct cluster *cluster);
  * them in turn. For opening connections. */
 struct node *cluster_next_primary(struct cluster *cluster);
 
+/* Whether NODE is one of those that cluster_next_primary() gives in turn. */
+bool cluster_is_primary(const struct cluster *cluster, const struct node *node);
+
 /* Has been the primary at some time: a loss of it, while cluster_primary() is
  * NULL, may end in a promotion. NULL if there never was one. */
 struct node *cluster_last_primary(const struct cluster *cluster);

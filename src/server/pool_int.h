@@ -141,7 +141,7 @@ bool slot_is_over(const struct pool_slot *slot);
 /* Whether a request of CLASS would be sent to SLOT, as things are. */
 bool slot_serves(const struct pool_slot *slot, enum pool_class class);
 
-/* Opens what SLOT lacks to min_pool_size. */
+/* Opens what SLOT lacks to min_pool_size, within the pool's size. */
 void slot_keep_minimum(struct pool_slot *slot);
 
 /* How many connections SLOT keeps, though they are idle. */

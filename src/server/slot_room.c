@@ -28,11 +28,22 @@ is_replica(const struct pool_slot *slot)
 static bool
 is_primary(const struct pool_slot *slot)
 {
-	const struct node *primary = cluster_primary(slot->pool->cluster);
+	const struct cluster *cluster = slot->pool->cluster;
 
-	return slot->node == primary ||
-	    (slot->node->role == NODE_PRIMARY && !is_replica(slot)) ||
-	    (primary == NULL && slot->node->role == NODE_ROLE_UNKNOWN);
+	return cluster_primary(cluster) == NULL
+	    ? slot->node->role == NODE_ROLE_UNKNOWN
+	    : cluster_is_primary(cluster, slot->node);
+}
+
+/* Whether the primary can be had. */
+static bool
+has_primary(struct pool *pool)
+{
+	const struct node *primary = cluster_primary(pool->cluster);
+	const struct pool_slot *slot =
+	    primary == NULL ? NULL : pool_slot_of(pool, primary);
+
+	return slot != NULL && slot->failing_since_us == 0;
 }
 
 bool
@@ -45,7 +56,8 @@ slot_serves(const struct pool_slot *slot, enum pool_class class)
 		return pool_has_replica(slot->pool) ? is_replica(slot)
 		                                    : is_primary(slot);
 	case POOL_ANY:
-		return is_primary(slot) || is_replica(slot);
+		return is_primary(slot) ||
+		    (is_replica(slot) && !has_primary(slot->pool));
 	case POOL_PRIVATE:
 		return false; /* see pool_private.c */
 	}
@@ -188,16 +200,11 @@ size_t
 slot_minimum(const struct pool_slot *slot)
 {
 	const struct pool *pool = slot->pool;
-	const struct pool_options *options = &pool->options;
 	bool is_kept = pool->conf != NULL && !slot->is_old &&
 	    (pool->clients > 0 || pool->conf->user != NULL) &&
-	    slot_serves(slot, POOL_ANY);
+	    (cluster_is_primary(pool->cluster, slot->node) || is_replica(slot));
 
-	if (!is_kept) {
-		return 0;
-	}
-	return options->min_size < options->size ? options->min_size
-	                                         : options->size;
+	return is_kept ? pool->options.min_size : 0;
 }
 
 void

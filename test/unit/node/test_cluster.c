@@ -197,6 +197,9 @@ START_TEST(cluster_gives_both_addresses_of_one_server_in_turn)
 	ck_assert_int_eq(count[0], 5);
 	ck_assert_int_eq(count[1], 5);
 	ck_assert_ptr_eq(cluster_primary(cluster), nodes[0]);
+	ck_assert(cluster_is_primary(cluster, nodes[0]));
+	ck_assert(!cluster_is_primary(cluster, nodes[1]));
+	ck_assert(cluster_is_primary(cluster, nodes[2]));
 }
 END_TEST
 
@@ -210,6 +213,8 @@ START_TEST(cluster_never_alternates_between_two_primaries)
 	for (int i = 0; i < 10; i++) {
 		ck_assert_ptr_eq(cluster_next_primary(cluster), nodes[0]);
 	}
+	ck_assert(cluster_is_primary(cluster, nodes[0]));
+	ck_assert(!cluster_is_primary(cluster, nodes[2]));
 }
 END_TEST
 

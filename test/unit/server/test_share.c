@@ -105,15 +105,21 @@ begin(struct house *house, const char *config)
 }
 
 static void
+wait_in(struct pool *pool, struct visitor *visitor, enum pool_class class)
+{
+	visitor->waiter.on_granted = on_granted;
+	visitor->waiter.on_refused = on_refused;
+	pool_wait(pool, &visitor->waiter, class, NULL);
+}
+
+static void
 come(struct house *house, struct visitor *visitor, const char *database,
     const char *user)
 {
 	struct pool *pool = pool_find(house->pools, database, user);
 
 	ck_assert_ptr_nonnull(pool);
-	visitor->waiter.on_granted = on_granted;
-	visitor->waiter.on_refused = on_refused;
-	pool_wait(pool, &visitor->waiter, POOL_PRIMARY, NULL);
+	wait_in(pool, visitor, POOL_PRIMARY);
 }
 
 /* Every server that has come is let in, and who comes of that, too. */
@@ -129,7 +135,8 @@ welcome_all(struct house *house)
 			struct peer *peer = &house->servers[i];
 
 			if (peer->stream != NULL && peer->from_us.length > 0) {
-				peer_welcome(house, peer, false);
+				/* The second of several hosts. */
+				peer_welcome(house, peer, peer->port == 2);
 				buf_clear(&peer->from_us);
 				again = true;
 			}
@@ -311,6 +318,36 @@ START_TEST(a_server_that_nobody_waits_for_is_not_closed_for_nothing)
 	give_back(&ann);
 	come_and_have(&house, &bob, "app", "bob");
 	ck_assert_uint_eq(servers_open(&house), 2);
+	house_stop(&house);
+}
+END_TEST
+
+START_TEST(who_waits_for_the_primary_keeps_no_replica_from_others)
+{
+	struct visitor reader = {0}, other = {0}, writer = {0}, greeted = {0};
+	struct house house;
+	struct pool *ann, *bob;
+
+	begin(&house,
+	    "[databases]\napp = host=/a,/b port=1,2 max_db_connections=1" GENERAL);
+	ann = pool_find(house.pools, "app", "ann");
+	bob = pool_find(house.pools, "app", "bob");
+	house_wait(&house, SECOND);
+	welcome_all(&house);
+	wait_in(ann, &reader, POOL_READ);
+	wait_in(ann, &writer, POOL_PRIMARY);
+	welcome_all(&house);
+	ck_assert_int_eq(reader.server->slot->node->port, 2);
+	ck_assert_int_eq(writer.server->slot->node->port, 1);
+	/* Whichever is there, and that is the primary. */
+	wait_in(ann, &greeted, POOL_ANY);
+	house_settle(&house);
+	give_back(&reader);
+	wait_in(bob, &other, POOL_READ);
+	welcome_all(&house);
+	ck_assert_ptr_nonnull(other.server);
+	ck_assert_int_eq(other.server->slot->node->port, 2);
+	ck_assert_ptr_null(greeted.server);
 	house_stop(&house);
 }
 END_TEST
@@ -834,6 +871,8 @@ main(void)
 	tcase_add_test(room, an_idle_server_of_another_pool_makes_room_at_once);
 	tcase_add_test(
 	    room, a_server_that_nobody_waits_for_is_not_closed_for_nothing);
+	tcase_add_test(
+	    room, who_waits_for_the_primary_keeps_no_replica_from_others);
 	tcase_add_test(room, a_minimum_makes_room_but_takes_none);
 	suite_add_tcase(suite, room);
 	tcase_add_test(order, the_oldest_of_all_pools_is_served_first);
