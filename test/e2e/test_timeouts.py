@@ -275,6 +275,15 @@ def test_each_user_waits_for_as_long_as_it_may(pgweir, cluster):
         assert patient.read_result().rows == [["served"]]
 
 
+def test_a_database_may_have_its_own_time_to_wait(pgweir, cluster):
+    proxy = pgweir(databases=only_primary(cluster, "query_wait_timeout=0.3"),
+                   default_pool_size=1, query_wait_timeout=60)
+    with proxy.login() as holder, proxy.login() as late:
+        holder.ask("begin")
+        late.send(wire.query("select 1"))
+        assert told(late) == ("08001", "query_wait_timeout")
+
+
 @pytest.mark.parametrize("limit", ["query_wait_timeout",
                                    "client_login_timeout"])
 def test_a_login_that_waits_for_a_server_does_not_wait_for_ever(
