@@ -292,6 +292,27 @@ START_TEST(an_idle_server_makes_room)
 }
 END_TEST
 
+START_TEST(its_login_keeps_nobody_else_waiting)
+{
+	static const char two[] = "[databases]\n"
+	                          "app = host=/a port=1 user=u pool_size=2\n"
+	                          "[pgweir]\n"
+	                          "auth_type = any\n"
+	                          "pool_mode = transaction\n";
+	struct house house;
+	struct peer *plain;
+
+	house_start(&house, two);
+	(void)come(&house);
+	plain = house_connect(&house);
+	peer_start(&house, plain, "u", "app");
+	ck_assert_uint_eq(house.server_count, 2);
+	peer_welcome(&house, &house.servers[1], false);
+	ck_assert_int_eq(last_type(plain), MSG_READY_FOR_QUERY);
+	house_stop(&house);
+}
+END_TEST
+
 /* ---- bytes --------------------------------------------------------------- */
 
 /* A copy in both directions, which pools never see otherwise. */
@@ -468,6 +489,7 @@ main(void)
 	tcase_add_test(life, a_reload_during_the_login_takes_the_new_host);
 	tcase_add_test(life, it_waits_while_the_pool_is_full);
 	tcase_add_test(life, an_idle_server_makes_room);
+	tcase_add_test(life, its_login_keeps_nobody_else_waiting);
 	tcase_add_loop_test(bytes, a_copy_both_ways_passes_as_it_comes, 0, 2);
 	tcase_add_test(bytes, a_client_that_does_not_read_stops_its_server);
 	tcase_add_test(bytes, a_server_that_does_not_read_stops_its_client);
