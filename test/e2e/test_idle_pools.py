@@ -68,6 +68,18 @@ def test_an_unused_auto_database_is_forgotten_with_its_servers(
         assert conn.value("select 1") == "1"
 
 
+def test_a_client_that_rests_keeps_its_auto_database(pgweir, cluster):
+    proxy = pgweir(databases={"*": place(cluster)}, autodb_idle_timeout=0.3)
+    with proxy.login() as conn:
+        pid = conn.value("select pg_backend_pid()")
+        for _ in range(2):
+            proxy.login("other").close()
+            wait_until(lambda: ("other", "app") not in names(proxy), 5,
+                       "the other is forgotten")
+        assert names(proxy) == {("app", "app")}
+        assert conn.value("select pg_backend_pid()") == pid
+
+
 def test_a_name_that_does_not_exist_leaves_nothing_behind(pgweir, cluster):
     proxy = pgweir(databases={"*": place(cluster)})
     for i in range(5):

@@ -253,11 +253,13 @@ def test_timeouts_leave_it_alone(start):
         assert conn.value("select 'alive'") == "alive"
 
 
-def test_it_can_be_cancelled(start):
+def test_it_can_be_cancelled(start, publisher):
     proxy = start()
     with proxy.login(replication="database") as conn:
         conn.send(wire.query("select pg_sleep(60)"))
-        wait_until(lambda: proxy.pool()["sv_active"] == 1, 5, "it runs")
+        wait_until(lambda: publisher.primary.ask(
+            "select exists (select from pg_stat_activity where"
+            " wait_event = 'PgSleep')"), 5, "it runs")
         conn.cancel()
         with pytest.raises(wire.WireError) as caught:
             conn.read_result()
