@@ -380,8 +380,9 @@ def test_ipv6_on_both_sides(pgweir, cluster):
         assert (client["addr"], client["local_addr"]) == ("::1", "::1")
         assert {row["addr"] for row in proxy.show("SERVERS")} == {"::1"}
         conn.send(wire.query("select pg_sleep(60) for update"))
-        wait_until(lambda: cluster.primary.backends(
-            "query like '%pg_sleep(60)%'"), 10)
+        wait_until(lambda: any(node.backends(
+            "query like '%pg_sleep(60)%'") for node in cluster.nodes), 10,
+            "some node sleeps")
         conn.cancel()
         assert wire.fields_of(conn.read_until("E")[-1].payload)["C"] == \
             "57014"
