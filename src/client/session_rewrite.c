@@ -65,8 +65,20 @@ session_put_own_values(
 	bool is_all =
 	    op->kind == SESSION_RESET_ALL || op->kind == SESSION_DISCARD_ALL;
 
-	return profile_put_values(client->session.startup,
+	bool has_any = profile_put_values(client->session.startup,
 	    is_all ? NULL : op->name, !is_all && op->is_local, out);
+	struct buf who = {0};
+
+	if (op->kind == SESSION_DISCARD_ALL &&
+	    profile_put_values(client->session.startup, "session_authorization",
+	        false, &who)) {
+		/* Last: it may set less. One statement with the others. */
+		buf_append_str(out, has_any ? "," : "SELECT");
+		buf_append_str(out, buf_text(&who) + strlen("SELECT"));
+		has_any = true;
+	}
+	buf_fini(&who);
+	return has_any;
 }
 
 static void

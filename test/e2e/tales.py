@@ -84,13 +84,25 @@ TALES = {
         {"b": {"options": "-c role=bob"}}, [
             ("b", "query('discard all')"),
             ("b", "query('select current_user')")]),
+    "discard all of the protocol forgets a role": Tale(
+        {"b": {"options": "-c role=bob"}}, [
+            ("b", "parse('discard all') + bind() + execute() + sync()"),
+            ("b", "query('select current_user')")]),
+    "in a failed transaction a Bind fails as the Parse it needed": Tale(
+        {"c": {}}, [
+            ("c", "parse('select current_user', 't') + sync()"),
+            ("c", "query('begin isolation level repeatable read')"),
+            ("c", "bind([], 'pgweir_1') + sync()"),
+            ("c", "bind(['x'], 't') + sync()")]),
+    "a parameter that DISCARD ALL resets is reported before an error": Tale(
+        {"c": {}}, [
+            ("c", "query('set datestyle = \\'ISO, DMY\\'')"),
+            ("c", "parse('discard all') + bind() + execute() + execute()"
+                  " + sync()")]),
 }
 
 # What is known to go wrong still.
 NOT_YET = {
     "an unnamed statement before an error, with another behind it":
         "it is forgotten with the one that was skipped",
-    "an error names the statement that was bound":
-        "of two names for one text the first is taken",
-    "discard all forgets a role": "RESET is the server's",
 }
