@@ -216,6 +216,10 @@ put_answer(struct buf *out, char type, char *text)
 		    "cached plan must not change result type",
 		    "RevalidateCachedQuery");
 		return;
+	case 'U': /* what cannot be read */
+		put_located_error(
+		    out, "42601", "syntax error", "scanner_yyerror");
+		return;
 	case 'J': /* as pgweir says it itself */
 		put_plain_bytes(out, 'E', changed, sizeof(changed));
 		return;
