@@ -125,19 +125,24 @@ answer_try_replay(
 bool
 answer_is_switch_error(const struct flow *flow, const struct frame *frame)
 {
+	const struct note *note = answers_head_note(&flow->server->answers);
+	bool is_tried = note != NULL && note->belief == BELIEF_TRIED;
 	struct error_fields fields;
 
 	if (frame->type != MSG_ERROR_RESPONSE ||
-	    !server_is_switching(flow->server) ||
+	    (!is_tried && !server_is_switching(flow->server)) ||
 	    frame_bytes(frame) > flow->size - flow->at ||
 	    error_fields_parse(flow->bytes + flow->at + FRAME_HEADER_BYTES,
 	        frame->body_bytes, &fields) != 0 ||
 	    error_fields_is_fatal(&fields)) {
 		return false;
 	}
-	log_warning(&flow->server->log,
-	    "settings sent with a request were refused, it runs without: %s",
-	    fields.message);
+	if (!is_tried) {
+		log_warning(&flow->server->log,
+		    "settings sent with a request were refused, it runs "
+		    "without: %s",
+		    fields.message);
+	}
 	return true;
 }
 

@@ -17,7 +17,8 @@ struct flow {
 	                                its tag, for its client's session */
 	const char *tag;
 	bool is_switch_error; /* the message at .at refuses settings of ours
-	                         that travelled with the request */
+	                         that travelled with the request, or what was
+	                         only tried */
 	bool was_there;       /* or it is that a server has a statement which we
 	                         did not believe it had */
 };
@@ -43,7 +44,8 @@ bool answer_try_replay(
     struct client *client, struct flow *flow, const struct frame *frame);
 
 /* Whether it is that settings were refused which have gone in front of the
- * request: no answer to that, which runs all the same. */
+ * request, or something failed that was only tried: no answer to the request,
+ * which runs all the same. */
 bool answer_is_switch_error(const struct flow *flow, const struct frame *frame);
 
 /* Whether it is the one that was asked for, see prepare_check.c: if not it is

@@ -11,15 +11,37 @@
 #include "core/buf.h"
 #include "proto/frame.h"
 #include "proto/msg.h"
+#include "server/note.h"
 #include "server/server_int.h"
 #include "server/statement.h"
+
+struct raw {
+	struct out *out;
+	bool is_inside; /* a batch of the client's */
+};
+
+/* In a batch of its own: what cannot be parsed any more, under the settings of
+ * today, keeps nothing else from being there. */
+static void
+tell_alone(struct out *out, struct buf *message)
+{
+	struct answers *answers = &out->server->answers;
+	struct note *note = note_new();
+
+	note->belief = BELIEF_TRIED;
+	answers_sent_own(answers, MSG_PARSE);
+	answers_attach(answers, note);
+	answers_sent_own(answers, MSG_SYNC);
+	msg_sync(message);
+}
 
 /* Parses STATEMENT under the client's own NAME. */
 static void
 parse_raw(
     void *context, const char *name, size_t length, struct statement *statement)
 {
-	struct out *out = context;
+	const struct raw *raw = context;
+	struct out *out = raw->out;
 	struct buf message = {0};
 	uint8_t type = MSG_PARSE;
 	uint32_t size =
@@ -30,8 +52,10 @@ parse_raw(
 	buf_append(&message, name, length);
 	buf_append(&message, "", 1);
 	buf_append(&message, statement->body, statement->body_bytes);
-	if (!out->failed) {
+	if (!out->failed && raw->is_inside) {
 		answers_sent_helper(&out->server->answers, MSG_PARSE);
+	} else if (!out->failed) {
+		tell_alone(out, &message);
 	}
 	out_copy(out, buf_bytes(&message), message.length);
 	buf_fini(&message);
@@ -83,13 +107,14 @@ prepare_untrack(struct client *client, struct out *out)
 	}
 	link_pin(client, "prepared statements under names of its own");
 	close_all(out);
-	names_each(&client->names, parse_raw, out);
 	if (!is_inside && answers->batch_open && !out->failed) {
 		msg_sync(&sync);
 		answers_sent_own(answers, MSG_SYNC);
 		out_copy(out, buf_bytes(&sync), sync.length);
 		buf_fini(&sync);
 	}
+	names_each(&client->names, parse_raw,
+	    &(struct raw){.out = out, .is_inside = is_inside});
 	names_clear(&client->names);
 	client->is_tracked = false;
 	client->untracks = false;

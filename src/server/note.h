@@ -29,7 +29,8 @@ enum note_belief {
 	BELIEF_PREPARED,  /* DONE: it knows .statement */
 	BELIEF_CLOSED,    /* DONE: it no longer knows .statement */
 	BELIEF_DESCRIBED, /* DONE: what it knows as .statement has .form */
-	BELIEF_PROFILE    /* DONE: it runs under .profile */
+	BELIEF_PROFILE,   /* DONE: it runs under .profile */
+	BELIEF_TRIED      /* nothing: that it fails is nobody's business */
 };
 
 struct note {

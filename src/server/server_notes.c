@@ -12,6 +12,7 @@ believe(struct server *server, const struct note *note, enum note_event event)
 {
 	switch (note->belief) {
 	case BELIEF_NONE:
+	case BELIEF_TRIED:
 		break;
 	case BELIEF_PREPARED:
 	case BELIEF_CLOSED:

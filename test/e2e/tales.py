@@ -94,6 +94,12 @@ TALES = {
             ("c", "query('begin isolation level repeatable read')"),
             ("c", "bind([], 'pgweir_1') + sync()"),
             ("c", "bind(['x'], 't') + sync()")]),
+    "a statement that cannot be parsed any more is no error of others": Tale(
+        {"a": {}}, [
+            ("a", "parse(\"select set_config('work_mem', $1, false)\", 's')"
+                  " + parse('insert into tw values (100)', 't') + sync()"),
+            ("a", "query('set search_path = tw_y, tw_x')"),
+            ("a", "parse('set datestyle to default') + sync()")]),
     "a parameter that DISCARD ALL resets is reported before an error": Tale(
         {"c": {}}, [
             ("c", "query('set datestyle = \\'ISO, DMY\\'')"),

@@ -32,6 +32,13 @@ static const struct script scripts[] = {
     {"what the server knows is not parsed again",
         {A, ">2 P:select_1/b S", "=s", "=2 1 Z:I", ">2 B:/b E S",
             "=s B:/pgweir_1 E S"}},
+    {"what cannot be parsed any more is not there under its own name",
+        {A, ">1 P:select_2/b S", ">s 1 Z:I", "=s P:select_2/pgweir_2 S",
+            "=1 1 Z:I", ">1 Q:prepare_x_as_select_1",
+            "=s 3:/pgweir_1 3:/pgweir_2 S P:select_1/a S P:select_2/b S "
+            "Q:prepare_x_as_select_1",
+            ">s 3 3 Z:I E:42P01 Z:I 1 Z:I C:PREPARE Z:I", "=1 C:PREPARE Z:I",
+            ">1 B:/b E S", "=s B:/b E S"}},
     {"not even while there is no server for it",
         {A, ">1 Q:begin", "=s Q:begin", ">s C:BEGIN Z:T", "=1 C:BEGIN Z:T",
             ">2 P:select_1/b S", "=s", "=2 1 Z:I", ">2 3:/b S", "=s",
