@@ -54,13 +54,22 @@ is_forgotten(const struct pool *pool, int64_t unused_us)
 	return !pool->has_served || (timeout_us > 0 && unused_us >= timeout_us);
 }
 
+/* Whether POOL keeps connections open for nobody in particular. That it has
+ * none just now, in a pause or because the server is down, is no end. */
+static bool
+is_kept(const struct pool *pool)
+{
+	return pool->conf != NULL && pool->conf->user != NULL &&
+	    !pool_is_automatic(pool) && pool->options.min_size > 0;
+}
+
 static bool
 is_long_empty(const struct pool *pool, int64_t now_us)
 {
 	int64_t timeout_us =
 	    config_settings(pool->set->config)->pool_idle_timeout_us;
 
-	return timeout_us > 0 && pool->empty_since_us != 0 &&
+	return timeout_us > 0 && !is_kept(pool) && pool->empty_since_us != 0 &&
 	    now_us - pool->empty_since_us >= timeout_us;
 }
 

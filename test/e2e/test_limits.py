@@ -187,6 +187,21 @@ def test_min_pool_size_of_a_forced_user_needs_no_client(pgweir, cluster):
     assert proxy.pool("forced", "bob")["sv_idle"] == 4
 
 
+def test_min_pool_size_of_a_forced_user_is_kept_after_a_pause(pgweir, cluster):
+    """However long: a pool without servers is not idle if it has to have some."""
+    proxy = pgweir(min_pool_size=1, pool_idle_timeout=0.3, databases={
+        "forced": place(cluster, user="bob"),
+        "app": place(cluster, min_pool_size=0)})
+    wait_until(lambda: servers(cluster.primary, "bob") == 1, 5, "it is open")
+    with proxy.login() as conn:
+        conn.ask("select 1")
+    proxy.console("PAUSE")
+    wait_until(lambda: servers(cluster.primary, "bob") == 0, 5, "it is closed")
+    proxy.wait_for_log("cleaning up idle pool db=app user=app")
+    proxy.console("RESUME")
+    wait_until(lambda: servers(cluster.primary, "bob") == 1, 5, "it is back")
+
+
 def test_min_pool_size_holds_for_each_node_and_not_beyond_the_pool(
         pgweir, cluster):
     proxy = pgweir(databases={"app": f"{cluster.host_list()} dbname=app"
