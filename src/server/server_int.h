@@ -74,6 +74,7 @@ struct server {
 	                         holder's requests changed that */
 	enum server_test test; /* the query that runs while TESTED */
 	int64_t test_us;       /* when that, or the last one, was sent; 0 */
+	bool discards;         /* that reset is DISCARD ALL */
 	bool is_used;          /* since it was reset last */
 	bool is_checked;       /* since it was used last */
 	struct list cancels;   /* of struct cancel, under way for it: 0 or 1 */

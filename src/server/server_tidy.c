@@ -112,9 +112,10 @@ server_reset(struct server *server)
 
 	server->pin = NULL;
 	server->is_used = false;
+	server->discards = discards_all(query);
 	if (query[0] == '\0') {
 		begin(server, SERVER_TEST_RESET, RESET_SETTINGS, NULL);
-	} else if (discards_all(query)) {
+	} else if (server->discards) {
 		begin(server, SERVER_TEST_RESET, query, NULL);
 	} else {
 		begin(server, SERVER_TEST_RESET, query, RESET_SETTINGS);
@@ -127,7 +128,7 @@ on_reset(struct server *server)
 	params_fini(&server->before);
 	profile_release(&server->profile);
 	server->unnamed_number = UNNAMED_UNSURE;
-	if (discards_all(settings_of(server)->server_reset_query)) {
+	if (server->discards) {
 		prepared_forget(&server->prepared);
 	} else {
 		prepared_doubt(&server->prepared);
