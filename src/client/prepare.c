@@ -163,6 +163,9 @@ pass_bind(struct client *client, struct out *out, const struct frame *frame,
 	case TOLD_FITS:
 		break;
 	case TOLD_CHANGED:
+		/* Who prepares it anew gets another, with this form on every
+		 * server. */
+		statement_outdate(statement);
 		return told_refuse(out, frame, body, name);
 	case TOLD_WAIT:
 	case TOLD_OTHERWISE:
