@@ -52,7 +52,8 @@ fill_lists(struct instance *instance, struct table *table)
 	put_list(table, "free_clients", 0);
 	put_list(table, "used_clients", clients_count(instance->clients));
 	put_list(table, "login_clients",
-	    clients[CLIENT_STARTUP].count + clients[CLIENT_PASSWORD].count);
+	    clients[CLIENT_STARTUP].count + clients[CLIENT_SECRET].count +
+	        clients[CLIENT_PASSWORD].count);
 	put_list(table, "free_servers", 0);
 	put_list(table, "used_servers", count_servers(&census));
 	put_list(table, "dns_names", names.names);

@@ -85,6 +85,7 @@ static const char *const client_states[] = {
     [CLIENT_WELCOME] = "waiting",
     [CLIENT_CONSOLE] = "idle",
     [CLIENT_STARTUP] = "login",
+    [CLIENT_SECRET] = "login",
     [CLIENT_PASSWORD] = "login",
     [CLIENT_CLOSED] = NULL,
 };

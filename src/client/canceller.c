@@ -62,7 +62,7 @@ static void
 stay(struct client *client)
 {
 	client_set_state(client, CLIENT_CANCEL);
-	login_free(&client->login);
+	login_free(client);
 	timeouts_configure(client);
 	client_update_interest(client);
 }

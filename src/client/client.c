@@ -25,8 +25,11 @@
 
 /* From row to bits. */
 static const unsigned transitions[] = {
-    [CLIENT_STARTUP] = 1U << CLIENT_PASSWORD | 1U << CLIENT_WELCOME |
-        1U << CLIENT_CONSOLE | 1U << CLIENT_CANCEL | 1U << CLIENT_CLOSED,
+    [CLIENT_STARTUP] = 1U << CLIENT_SECRET | 1U << CLIENT_PASSWORD |
+        1U << CLIENT_WELCOME | 1U << CLIENT_CONSOLE | 1U << CLIENT_CANCEL |
+        1U << CLIENT_CLOSED,
+    [CLIENT_SECRET] = 1U << CLIENT_PASSWORD | 1U << CLIENT_WELCOME |
+        1U << CLIENT_CONSOLE | 1U << CLIENT_CLOSED,
     [CLIENT_PASSWORD] =
         1U << CLIENT_WELCOME | 1U << CLIENT_CONSOLE | 1U << CLIENT_CLOSED,
     [CLIENT_WELCOME] = 1U << CLIENT_IDLE | 1U << CLIENT_CLOSED,
@@ -43,8 +46,9 @@ static const unsigned transitions[] = {
 const char *
 client_state_name(enum client_state state)
 {
-	static const char *const names[] = {"startup", "password", "welcome",
-	    "idle", "waiting", "active", "console", "cancel", "closed"};
+	static const char *const names[] = {"startup", "secret", "password",
+	    "welcome", "idle", "waiting", "active", "console", "cancel",
+	    "closed"};
 
 	return names[state];
 }
@@ -108,6 +112,7 @@ wants_read(const struct client *client)
 	case CLIENT_CONSOLE:
 		return client->held.length < HELD_MAX &&
 		    stream_pending(client->stream) == 0;
+	case CLIENT_SECRET:
 	case CLIENT_WELCOME:
 	case CLIENT_WAITING:
 	case CLIENT_CANCEL:
@@ -165,6 +170,7 @@ take(struct client *client, uint8_t *bytes, size_t size)
 		return request_take(client, bytes, size);
 	case CLIENT_CANCEL:
 		return size; /* nothing more concerns us */
+	case CLIENT_SECRET:
 	case CLIENT_WELCOME:
 	case CLIENT_WAITING:
 	case CLIENT_CLOSED:
@@ -442,7 +448,7 @@ release_parts(struct client *client)
 	}
 	loop_unready(client->set->loop, &client->ready);
 	stream_close(&client->stream);
-	login_free(&client->login);
+	login_free(client);
 	console_free(&client->console);
 	session_fini(client);
 	profile_release(&client->profile);

@@ -33,12 +33,15 @@ struct stream;
 
 /*
  *   STARTUP --> PASSWORD --> WELCOME --> IDLE <--> WAITING
- *      |           |                      ^ |         |
- *      |           +----------------------+ +-> ACTIVE <
- *      +--> CONSOLE, CANCEL                      |
- *   any -> CLOSED                  IDLE <--------+
+ *    | | |       ^ |                      ^ |         |
+ *    | | SECRET -+ +----------------------+ +-> ACTIVE <
+ *    | +--> CANCEL                               |
+ *    +----> CONSOLE                IDLE <--------+
+ *   any -> CLOSED
  *
  *   STARTUP   its first packets are read
+ *   SECRET    the secret of its user is looked for; its bytes wait. From here
+ *             and from PASSWORD it goes wherever STARTUP goes, but for CANCEL
  *   PASSWORD  a password was asked for
  *   WELCOME   a server must say what the client's settings come out as
  *   IDLE      no server; what has arrived of a batch is kept in .held
@@ -49,6 +52,7 @@ struct stream;
  */
 enum client_state {
 	CLIENT_STARTUP,
+	CLIENT_SECRET,
 	CLIENT_PASSWORD,
 	CLIENT_WELCOME,
 	CLIENT_IDLE,
@@ -295,7 +299,8 @@ const char *client_state_name(enum client_state state);
 /* Takes what it can of SIZE bytes before the login is over; returns how many
  * bytes were used. May close CLIENT. */
 size_t login_take(struct client *client, uint8_t *bytes, size_t size);
-void login_free(struct login **login);
+/* Ends what is only needed until the client is in, if it is still there. */
+void login_free(struct client *client);
 
 /* ---- console.c ----------------------------------------------------------- */
 
@@ -386,10 +391,10 @@ void replay_add(struct client *client, const void *bytes, size_t size,
 void replay_pop(struct client *client);
 void replay_fini(struct client *client);
 
-/* login.c: the client has its own server, whose greeting is its. */
+/* login_welcome.c: the client has its own server, whose greeting is its. */
 void login_on_private(struct client *client);
 
-/* login.c: the server SERVER answered for the settings, or ERR says why not. */
+/* login_welcome.c: the server SERVER answered for the settings, or ERR says why not. */
 void login_on_welcome(struct client *client, const struct error *err);
 
 #endif

@@ -99,6 +99,7 @@ phase_of(const struct client *client)
 	case CLIENT_CANCEL:
 		return PHASE_CANCEL;
 	case CLIENT_STARTUP:
+	case CLIENT_SECRET:
 	case CLIENT_PASSWORD:
 	case CLIENT_CONSOLE:
 	case CLIENT_CLOSED:
@@ -130,7 +131,7 @@ phase_mark_of(const struct client *client, enum phase phase)
 static enum span
 span_of(const struct client *client, enum phase phase)
 {
-	if (client->state == CLIENT_STARTUP ||
+	if (client->state == CLIENT_STARTUP || client->state == CLIENT_SECRET ||
 	    client->state == CLIENT_PASSWORD ||
 	    client->state == CLIENT_WELCOME) {
 		return SPAN_LOGIN;

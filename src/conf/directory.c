@@ -227,7 +227,7 @@ directory_add_credential(
 	copy->user = mem_strdup(credential->user);
 	copy->secret = mem_strdup(credential->secret);
 	copy->kind = credential->kind;
-	if (copy->kind == SECRET_SCRAM) {
+	if (copy->kind == CREDENTIAL_SCRAM) {
 		int iterations = scram_iterations(copy->secret);
 
 		if (iterations > directory->most_iterations) {

@@ -293,7 +293,7 @@ open_door(struct instant *instant, struct problems *problems)
 	char *name = mem_strdup(user);
 	char *secret = mem_strdup(has_password ? password : "");
 	struct credential credential = {
-	    .user = name, .secret = secret, .kind = secret_kind_of(secret)};
+	    .user = name, .secret = secret, .kind = credential_kind_of(secret)};
 	int ret = 0;
 
 	directory_add_credential(instant->config->directory, &credential);

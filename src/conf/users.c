@@ -26,22 +26,22 @@
 
 /* ---- auth_file ---------------------------------------------------------- */
 
-enum secret_kind
-secret_kind_of(const char *secret)
+enum credential_kind
+credential_kind_of(const char *secret)
 {
 	static const char scram[] = "SCRAM-SHA-256$";
 
 	if (secret[0] == '\0') {
-		return SECRET_NONE;
+		return CREDENTIAL_NONE;
 	}
 	if (strncmp(secret, scram, sizeof(scram) - 1) == 0) {
-		return SECRET_SCRAM;
+		return CREDENTIAL_SCRAM;
 	}
 	if (strncmp(secret, "md5", 3) == 0 && strlen(secret) == 3 + 32 &&
 	    strspn(secret + 3, "0123456789abcdef") == 32) {
-		return SECRET_MD5;
+		return CREDENTIAL_MD5;
 	}
-	return SECRET_PLAIN;
+	return CREDENTIAL_PLAIN;
 }
 
 /* What is left of one line. */
@@ -120,7 +120,7 @@ read_credential(struct cursor *line, struct credential *credential,
 	if (credential->secret == NULL) {
 		return -1;
 	}
-	credential->kind = secret_kind_of(credential->secret);
+	credential->kind = credential_kind_of(credential->secret);
 	return 0;
 }
 

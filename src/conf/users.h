@@ -8,18 +8,18 @@
 
 struct problems;
 
-enum secret_kind {
-	SECRET_NONE,  /* empty: this user has no password */
-	SECRET_PLAIN, /* the password itself */
-	SECRET_MD5,   /* "md5" and 32 hex digits, PostgreSQL's stored form */
-	SECRET_SCRAM  /* "SCRAM-SHA-256$...", PostgreSQL's stored form */
+enum credential_kind {
+	CREDENTIAL_NONE,  /* empty: this user has no password */
+	CREDENTIAL_PLAIN, /* the password itself */
+	CREDENTIAL_MD5,  /* "md5" and 32 hex digits, PostgreSQL's stored form */
+	CREDENTIAL_SCRAM /* "SCRAM-SHA-256$...", PostgreSQL's stored form */
 };
 
 /* One line of the auth_file. */
 struct credential {
-	char *user;            /* owned */
-	char *secret;          /* owned, wiped when freed; never NULL */
-	enum secret_kind kind; /* what SECRET looks like */
+	char *user;                /* owned */
+	char *secret;              /* owned, wiped when freed; never NULL */
+	enum credential_kind kind; /* what SECRET looks like */
 };
 
 /* One [users] entry. */
@@ -38,7 +38,7 @@ struct peer_conf {
 struct error;
 
 /* What a stored secret looks like. */
-enum secret_kind secret_kind_of(const char *secret);
+enum credential_kind credential_kind_of(const char *secret);
 
 /* Called once per line of an auth_file, in order; CREDENTIAL is borrowed. */
 typedef void (*credential_fn)(void *arg, const struct credential *credential);

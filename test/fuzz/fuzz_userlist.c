@@ -20,7 +20,7 @@ on_credential(void *arg, const struct credential *credential)
 	assert(strlen(credential->user) <= 1023);
 	assert(strlen(credential->secret) <= 65535);
 	assert(strchr(credential->user, '\n') == NULL);
-	assert(credential->kind == secret_kind_of(credential->secret));
+	assert(credential->kind == credential_kind_of(credential->secret));
 	(*count)++;
 }
 

@@ -202,14 +202,14 @@ START_TEST(a_web_application_s_file_loads)
 	ck_assert_str_eq(config_find_database(config, "legacy")->password,
 	    "it's; a # secret");
 	ck_assert_str_eq(config_find_database(config, "whatever")->name, "*");
-	ck_assert_int_eq(credential->kind, SECRET_PLAIN);
+	ck_assert_int_eq(credential->kind, CREDENTIAL_PLAIN);
 	ck_assert_str_eq(credential->secret, "pass\"word");
 	ck_assert_int_eq(
-	    config_find_credential(config, "app")->kind, SECRET_MD5);
+	    config_find_credential(config, "app")->kind, CREDENTIAL_MD5);
 	ck_assert_int_eq(
-	    config_find_credential(config, "ops")->kind, SECRET_SCRAM);
+	    config_find_credential(config, "ops")->kind, CREDENTIAL_SCRAM);
 	ck_assert_int_eq(
-	    config_find_credential(config, "exporter")->kind, SECRET_NONE);
+	    config_find_credential(config, "exporter")->kind, CREDENTIAL_NONE);
 	ck_assert(config_is_admin(config, "ops"));
 	ck_assert(!config_is_admin(config, "exporter"));
 	ck_assert(config_may_show(config, "exporter"));
