@@ -161,6 +161,17 @@ scram_hash(const void *data, size_t size, uint8_t out[SCRAM_KEY_BYTES])
 	                                                                  : -1;
 }
 
+int
+scram_keys_make(const uint8_t salted[SCRAM_KEY_BYTES], struct scram_keys *keys)
+{
+	return scram_hmac(salted, "Client Key", 10, keys->client_key) == 0 &&
+	        scram_hash(keys->client_key, sizeof(keys->client_key),
+	            keys->stored_key) == 0 &&
+	        scram_hmac(salted, "Server Key", 10, keys->server_key) == 0
+	    ? 0
+	    : -1;
+}
+
 /* Decodes one key of exactly SCRAM_KEY_BYTES. */
 static bool
 decode_key(const char *text, size_t size, uint8_t out[SCRAM_KEY_BYTES])

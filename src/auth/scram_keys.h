@@ -13,8 +13,10 @@
  * second, in which nobody else is served. PostgreSQL's default is 4,096. */
 #define SCRAM_ITERATIONS_MAX 1000000
 
-/* Longest salt taken; PostgreSQL's has 16 bytes. */
+/* Longest salt taken; PostgreSQL's has 16 bytes, and so have those of the
+ * secrets made here. */
 #define SCRAM_SALT_MAX 256
+#define SCRAM_SALT_BYTES 16
 
 /* Non-ASCII passwords longer than this are used without SASLprep, whose
  * normalisation takes time that grows with the square of the length. */
@@ -48,6 +50,17 @@ char *scram_prepare(const char *password);
 int scram_salted_password(const char *prepared, const uint8_t *salt,
     size_t salt_size, int iterations, uint8_t out[SCRAM_KEY_BYTES])
     __attribute__((warn_unused_result));
+
+/* What SALTED comes down to; see the top of scram_keys.c. */
+struct scram_keys {
+	uint8_t client_key[SCRAM_KEY_BYTES];
+	uint8_t stored_key[SCRAM_KEY_BYTES];
+	uint8_t server_key[SCRAM_KEY_BYTES];
+};
+
+/* Makes KEYS of SALTED, of scram_salted_password(). */
+int scram_keys_make(const uint8_t salted[SCRAM_KEY_BYTES],
+    struct scram_keys *keys) __attribute__((warn_unused_result));
 
 /* HMAC-SHA-256 of SIZE bytes at DATA under KEY. */
 int scram_hmac(const uint8_t key[SCRAM_KEY_BYTES], const void *data,

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/keyring.h"
 #include "conf/config.h"
 #include "core/mem.h"
 #include "core/str.h"
@@ -402,6 +403,7 @@ pools_new(struct loop *loop, struct logger *logger, struct resolver *resolver,
 	pools->profiles = profiles_new();
 	pools->statements =
 	    statements_new(config_settings(config)->max_statement_bytes);
+	pools->keyring = keyring_new();
 	pools->events = *events;
 	pools->is_new_config = true;
 	pools->log = (struct log_source){.logger = logger};
@@ -463,6 +465,7 @@ pools_free(struct pools **pools)
 	limits_fini(&set->limits);
 	profiles_free(&set->profiles);
 	statements_free(&set->statements);
+	keyring_free(&set->keyring);
 	config_unref(&set->config);
 	free(set);
 	*pools = NULL;
@@ -491,6 +494,12 @@ size_t
 pools_active_servers(const struct pools *pools)
 {
 	return pools->active;
+}
+
+struct keyring *
+pools_keyring(const struct pools *pools)
+{
+	return pools->keyring;
 }
 
 struct profile *

@@ -20,6 +20,7 @@
 struct config;
 struct database_conf;
 struct error;
+struct keyring;
 struct logger;
 struct loop;
 struct node;
@@ -149,6 +150,9 @@ struct profile *pools_profile(struct pools *pools,
 
 /* The prepared statements of all clients; they live as long as POOLS. */
 struct statements *pools_statements(const struct pools *pools);
+
+/* The keys of SCRAM that are known; it lives as long as POOLS. */
+struct keyring *pools_keyring(const struct pools *pools);
 
 /* ---- what operators do; DATABASE NULL: to all ---------------------------- */
 

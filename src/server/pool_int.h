@@ -20,6 +20,8 @@
 #include "server/server.h"
 #include "stats/traffic.h"
 
+struct keyring;
+
 /* Display formats its servers are known to accept, by hash. */
 #define SLOT_ACCEPTED 32
 
@@ -110,6 +112,7 @@ struct pools {
 	struct config *config;         /* shared */
 	struct profiles *profiles;     /* owned */
 	struct statements *statements; /* owned */
+	struct keyring *keyring;       /* owned */
 	struct pool_events events;
 	struct list cancels;              /* of struct cancel, under way */
 	const struct pool_dialer *dialer; /* borrowed; NULL: sockets */

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "auth/scram.h"
+#include "auth/scram_client.h"
 #include "core/buf.h"
 #include "core/mem.h"
 #include "core/str.h"

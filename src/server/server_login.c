@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "auth/md5.h"
-#include "auth/scram.h"
+#include "auth/scram_client.h"
 #include "auth/secret.h"
 #include "core/buf.h"
 #include "core/mem.h"
@@ -150,6 +150,7 @@ begin_scram(struct server *server, struct reader *reader, struct error *err)
 	size_t size = reader_left(reader);
 	const uint8_t *list = reader_bytes(reader, size);
 	struct buf payload = {0}, out = {0};
+	bool is_plus;
 	int ret = -1;
 
 	if (server->scram != NULL || list == NULL) {
@@ -157,12 +158,13 @@ begin_scram(struct server *server, struct reader *reader, struct error *err)
 		    "unexpected SASL request from the server");
 		return -1;
 	}
-	if (scram_pick_mechanism(list, size, err) != 0 ||
+	if (scram_pick_mechanism(list, size, false, &is_plus, err) != 0 ||
 	    need_password(server, err) != 0) {
 		return -1;
 	}
-	server->scram = scram_client_new(
-	    server->slot->pool->user, server->slot->pool->password, NULL, err);
+	server->scram = scram_client_new(server->slot->pool->user,
+	    server->slot->pool->password, server->slot->pool->set->keyring,
+	    NULL, err);
 	if (server->scram == NULL ||
 	    scram_client_first(server->scram, &payload, err) != 0) {
 		goto out;

@@ -1,5 +1,5 @@
 /*
- * scram.c - logging in to a server by SCRAM-SHA-256.
+ * scram_client.c - logging in to a server by SCRAM-SHA-256.
  *
  *   we                                     server
  *   n,,n=<user>,r=<nonce>            -->
@@ -13,28 +13,25 @@
  * The attributes come in this order and no other; an extension ("m=") that
  * we would have to understand is an error. Whoever is not proven to know our
  * secret may be anybody, so a missing or false signature ends the login.
- * No channel binding ("n") yet: SCRAM-SHA-256-PLUS is not offered by us.
+ *
+ * Over TLS "n" becomes "p=tls-server-end-point" if the server offers
+ * SCRAM-SHA-256-PLUS, and "y" if it does not: a server that does will know
+ * then that somebody in between has hidden its offer.
  */
-#include "auth/scram.h"
+#include "auth/scram_client.h"
 
 #include <assert.h>
 #include <openssl/crypto.h>
-#include <openssl/rand.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/keyring.h"
 #include "auth/scram_keys.h"
 #include "auth/secret.h"
 #include "core/buf.h"
 #include "core/error.h"
 #include "core/mem.h"
 #include "core/str.h"
-
-#define NONCE_BYTES 18
-
-/* "n,,": no channel binding, no other identity; and its base64 in "c=". */
-#define GS2_HEADER "n,,"
-#define CHANNEL_BINDING "c=biws"
 
 enum scram_state {
 	SCRAM_NEW,
@@ -46,8 +43,12 @@ enum scram_state {
 
 struct scram_client {
 	enum scram_state state;
-	char *password; /* owned; prepared; NULL once the keys are made */
-	char *nonce;    /* owned; ours */
+	char *password;          /* owned; NULL once .keys are there */
+	struct keyring *keyring; /* borrowed; may be NULL without .password */
+	struct scram_keys keys;
+	struct scram_binding binding;
+	enum scram_flag flag;
+	char *nonce; /* owned; ours */
 	/* client-first-bare, then "," server-first "," final-without-proof. */
 	struct buf auth_message;
 	uint8_t server_signature[SCRAM_KEY_BYTES];
@@ -62,64 +63,63 @@ struct server_first {
 	int iterations;
 };
 
-/* A part of a message that is being read. */
-struct text {
-	const char *at;
-	size_t left;
+/* What is read of a list of mechanisms. */
+struct offer {
+	bool has_plain; /* without channel binding */
+	bool has_plus;
+	bool is_whole; /* the list ends where it should */
+	char names[256];
 };
 
-int
-scram_pick_mechanism(const uint8_t *list, size_t size, struct error *err)
+static void
+read_offer(const uint8_t *list, size_t size, struct offer *offer)
 {
-	struct text text = {(const char *)list, size};
-	bool found = false;
-	char names[256] = "";
+	struct scram_text text = {(const char *)list, size};
 	size_t used = 0;
 
 	for (;;) {
 		size_t length = strnlen(text.at, text.left);
 
 		if (length == text.left) {
-			error_set(err, SQLSTATE_PROTOCOL_VIOLATION,
-			    "list of SASL mechanisms is not terminated");
-			return -1;
+			return; /* no NUL */
 		}
 		if (length == 0) {
 			break;
 		}
-		found = found || strcmp(text.at, SCRAM_MECHANISM) == 0;
-		if (used + length + 2 < sizeof(names)) {
-			memcpy(names + used, text.at, length);
-			names[used + length] = ' ';
+		offer->has_plain |= strcmp(text.at, SCRAM_MECHANISM) == 0;
+		offer->has_plus |= strcmp(text.at, SCRAM_MECHANISM_PLUS) == 0;
+		if (used + length + 2 < sizeof(offer->names)) {
+			offer->names[used] = ' ';
+			memcpy(offer->names + used + 1, text.at, length);
 			used += length + 1;
 		}
 		text.at += length + 1;
 		text.left -= length + 1;
 	}
-	if (!found || text.left != 1) {
-		names[used > 0 ? used - 1 : 0] = '\0';
+	offer->is_whole = text.left == 1;
+}
+
+int
+scram_pick_mechanism(const uint8_t *list, size_t size, bool can_bind,
+    bool *is_plus, struct error *err)
+{
+	struct offer offer = {0};
+
+	read_offer(list, size, &offer);
+	if (!offer.is_whole) {
+		error_set(err, SQLSTATE_PROTOCOL_VIOLATION,
+		    "list of SASL mechanisms is malformed");
+		return -1;
+	}
+	*is_plus = offer.has_plus && can_bind;
+	if (!*is_plus && !offer.has_plain) {
 		error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
-		    "server offers no SASL mechanism known here, but: %s",
-		    names);
+		    "server offers no SASL mechanism that can be used here, "
+		    "but:%s",
+		    offer.names);
 		return -1;
 	}
 	return 0;
-}
-
-static char *
-make_nonce(struct error *err)
-{
-	uint8_t random[NONCE_BYTES];
-	char *nonce = NULL;
-
-	if (RAND_bytes(random, sizeof(random)) != 1) {
-		error_set(err, SQLSTATE_INTERNAL, "no random bytes for SCRAM");
-		return NULL;
-	}
-	nonce = mem_alloc(SCRAM_BASE64_BYTES(sizeof(random)));
-	scram_base64_encode(random, sizeof(random), nonce);
-	mem_wipe(random, sizeof(random));
-	return nonce;
 }
 
 /* Appends USER as a saslname: '=' and ',' are written "=3D" and "=2C". */
@@ -137,29 +137,60 @@ append_saslname(struct buf *out, const char *user)
 	}
 }
 
-struct scram_client *
-scram_client_new(const char *user, const char *password, const char *nonce,
-    struct error *err)
+static struct scram_client *
+make(const char *user, const char *nonce, struct error *err)
 {
+	char *own_nonce =
+	    nonce == NULL ? scram_make_nonce(err) : mem_strdup(nonce);
 	struct scram_client *scram;
-	const char *clear = NULL;
-	char *own_nonce;
 
-	if (secret_cleartext(password, &clear, err) != 0) {
-		return NULL;
-	}
-	own_nonce = nonce == NULL ? make_nonce(err) : mem_strdup(nonce);
 	if (own_nonce == NULL) {
 		return NULL;
 	}
 	scram = mem_zalloc(sizeof(*scram));
-	scram->password = scram_prepare(clear);
 	scram->nonce = own_nonce;
 	buf_append_str(&scram->auth_message, "n=");
 	append_saslname(&scram->auth_message, user == NULL ? "" : user);
 	buf_append_str(&scram->auth_message, ",r=");
 	buf_append_str(&scram->auth_message, own_nonce);
 	return scram;
+}
+
+struct scram_client *
+scram_client_new(const char *user, const char *password,
+    struct keyring *keyring, const char *nonce, struct error *err)
+{
+	struct scram_client *scram;
+	const char *clear = NULL;
+
+	if (secret_cleartext(password, &clear, err) != 0 ||
+	    (scram = make(user, nonce, err)) == NULL) {
+		return NULL;
+	}
+	scram->password = mem_strdup(clear);
+	scram->keyring = keyring;
+	return scram;
+}
+
+struct scram_client *
+scram_client_new_with_keys(const char *user, const struct scram_keys *keys,
+    const char *nonce, struct error *err)
+{
+	struct scram_client *scram = make(user, nonce, err);
+
+	if (scram != NULL) {
+		scram->keys = *keys;
+	}
+	return scram;
+}
+
+void
+scram_client_bind(struct scram_client *scram,
+    const struct scram_binding *binding, bool is_plus)
+{
+	assert(scram->state == SCRAM_NEW && binding->size > 0);
+	scram->binding = *binding;
+	scram->flag = is_plus ? SCRAM_FLAG_END_POINT : SCRAM_FLAG_UNTAKEN;
 }
 
 void
@@ -209,33 +240,11 @@ scram_client_first(
 	if (expect(scram, SCRAM_NEW, err) != 0) {
 		return -1;
 	}
-	buf_append_str(out, GS2_HEADER);
+	buf_append_str(out, scram_flag_header(scram->flag));
 	buf_append(
 	    out, buf_bytes(&scram->auth_message), scram->auth_message.length);
 	scram->state = SCRAM_FIRST_SENT;
 	return 0;
-}
-
-/* Takes "NAME=value" up to the next comma or the end; NULL if TEXT does not
- * begin with it. */
-static const char *
-take_attribute(struct text *text, char name, size_t *size)
-{
-	const char *value, *comma;
-
-	if (text->left < 2 || text->at[0] != name || text->at[1] != '=') {
-		return NULL;
-	}
-	value = text->at + 2;
-	comma = memchr(value, ',', text->left - 2);
-	*size = comma == NULL ? text->left - 2 : (size_t)(comma - value);
-	text->left -= 2 + *size;
-	text->at = value + *size;
-	if (comma != NULL) {
-		text->at++;
-		text->left--;
-	}
-	return value;
 }
 
 /* Reads COUNT as the iteration count; NULL, or what is wrong with it. */
@@ -264,7 +273,7 @@ read_iterations(const char *count, size_t size, int *iterations)
 /* Reads server-first-message; NULL, or what is wrong with it. */
 static const char *
 read_server_first(
-    struct text text, const char *own_nonce, struct server_first *first)
+    struct scram_text text, const char *own_nonce, struct server_first *first)
 {
 	const char *salt, *count;
 	size_t own_size = strlen(own_nonce), size = 0;
@@ -272,7 +281,7 @@ read_server_first(
 	if (text.left > SCRAM_MESSAGE_MAX) {
 		return "server's message is too long";
 	}
-	first->nonce = take_attribute(&text, 'r', &first->nonce_size);
+	first->nonce = scram_take(&text, 'r', &first->nonce_size);
 	if (first->nonce == NULL) {
 		return "server's first message has no nonce";
 	}
@@ -280,50 +289,52 @@ read_server_first(
 	    memcmp(first->nonce, own_nonce, own_size) != 0) {
 		return "server's nonce does not continue ours";
 	}
-	for (size_t i = 0; i < first->nonce_size; i++) {
-		if (first->nonce[i] < 0x21 || first->nonce[i] > 0x7e) {
-			return "server's nonce is not printable";
-		}
+	if (!scram_is_nonce(first->nonce, first->nonce_size)) {
+		return "server's nonce is not printable";
 	}
-	salt = take_attribute(&text, 's', &size);
+	salt = scram_take(&text, 's', &size);
 	if (salt == NULL || size == 0 ||
 	    !scram_base64_decode(salt, size, first->salt, sizeof(first->salt),
 	        &first->salt_size)) {
 		return "server sent no valid salt";
 	}
-	count = take_attribute(&text, 'i', &size);
+	count = scram_take(&text, 'i', &size);
 	return read_iterations(count, size, &first->iterations);
 }
 
-/* Computes PROOF and the signature expected of the server from the complete
- * AuthMessage; -1 when OpenSSL fails. Wipes the password. */
+/* Sets .keys to those of the password, and wipes that. */
 static int
-make_proof(struct scram_client *scram, const struct server_first *first,
-    uint8_t proof[SCRAM_KEY_BYTES])
+make_keys(struct scram_client *scram, const struct server_first *first)
 {
-	uint8_t salted[SCRAM_KEY_BYTES], client_key[SCRAM_KEY_BYTES];
-	uint8_t key[SCRAM_KEY_BYTES]; /* StoredKey, then ServerKey */
+	int ret = 0;
+
+	if (scram->password != NULL) {
+		ret =
+		    keyring_derive(scram->keyring, scram->password, first->salt,
+		        first->salt_size, first->iterations, &scram->keys);
+		mem_wipe_free(&scram->password);
+	}
+	return ret;
+}
+
+/* Computes PROOF and the signature expected of the server from the complete
+ * AuthMessage; -1 when OpenSSL fails. */
+static int
+make_proof(struct scram_client *scram, uint8_t proof[SCRAM_KEY_BYTES])
+{
+	const struct scram_keys *keys = &scram->keys;
 	const uint8_t *message = buf_bytes(&scram->auth_message);
 	size_t size = scram->auth_message.length;
-	int ret = -1;
 
-	if (scram_salted_password(scram->password, first->salt,
-	        first->salt_size, first->iterations, salted) == 0 &&
-	    scram_hmac(salted, "Client Key", 10, client_key) == 0 &&
-	    scram_hash(client_key, sizeof(client_key), key) == 0 &&
-	    scram_hmac(key, message, size, proof) == 0 &&
-	    scram_hmac(salted, "Server Key", 10, key) == 0 &&
-	    scram_hmac(key, message, size, scram->server_signature) == 0) {
-		for (size_t i = 0; i < SCRAM_KEY_BYTES; i++) {
-			proof[i] ^= client_key[i];
-		}
-		ret = 0;
+	if (scram_hmac(keys->stored_key, message, size, proof) != 0 ||
+	    scram_hmac(keys->server_key, message, size,
+	        scram->server_signature) != 0) {
+		return -1;
 	}
-	mem_wipe(salted, sizeof(salted));
-	mem_wipe(client_key, sizeof(client_key));
-	mem_wipe(key, sizeof(key));
-	mem_wipe_free(&scram->password);
-	return ret;
+	for (size_t i = 0; i < SCRAM_KEY_BYTES; i++) {
+		proof[i] ^= keys->client_key[i];
+	}
+	return 0;
 }
 
 int
@@ -340,8 +351,9 @@ scram_client_final(struct scram_client *scram, const uint8_t *message,
 	if (expect(scram, SCRAM_FIRST_SENT, err) != 0) {
 		return -1;
 	}
-	wrong = read_server_first(
-	    (struct text){(const char *)message, size}, scram->nonce, &first);
+	wrong =
+	    read_server_first((struct scram_text){(const char *)message, size},
+	        scram->nonce, &first);
 	if (wrong != NULL) {
 		return fail(scram, err, wrong);
 	}
@@ -349,9 +361,10 @@ scram_client_final(struct scram_client *scram, const uint8_t *message,
 	buf_append(signed_text, message, size);
 	buf_append_char(signed_text, ',');
 	bare = signed_text->length;
-	buf_append_str(signed_text, CHANNEL_BINDING ",r=");
+	scram_put_binding(signed_text, scram->flag, &scram->binding);
+	buf_append_str(signed_text, ",r=");
 	buf_append(signed_text, first.nonce, first.nonce_size);
-	if (make_proof(scram, &first, proof) != 0) {
+	if (make_keys(scram, &first) != 0 || make_proof(scram, proof) != 0) {
 		return fail(scram, err, "OpenSSL cannot compute the proof");
 	}
 	scram_base64_encode(proof, sizeof(proof), encoded);
@@ -369,7 +382,7 @@ int
 scram_client_verify(struct scram_client *scram, const uint8_t *message,
     size_t size, struct error *err)
 {
-	struct text text = {(const char *)message, size};
+	struct scram_text text = {(const char *)message, size};
 	uint8_t signature[SCRAM_KEY_BYTES];
 	size_t length = 0, decoded = 0;
 	const char *value;
@@ -380,10 +393,10 @@ scram_client_verify(struct scram_client *scram, const uint8_t *message,
 	if (size > SCRAM_MESSAGE_MAX) {
 		return fail(scram, err, "server's message is too long");
 	}
-	if (take_attribute(&text, 'e', &length) != NULL) {
+	if (scram_take(&text, 'e', &length) != NULL) {
 		return fail(scram, err, "server reports an error");
 	}
-	value = take_attribute(&text, 'v', &length);
+	value = scram_take(&text, 'v', &length);
 	if (value == NULL ||
 	    !scram_base64_decode(
 	        value, length, signature, sizeof(signature), &decoded) ||

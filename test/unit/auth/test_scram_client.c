@@ -1,11 +1,12 @@
-/* test_scram.c - logging in to a server by SCRAM-SHA-256. */
+/* test_scram_client.c - logging in to a server by SCRAM-SHA-256. */
 #include "support/unit.h"
 
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "auth/scram.h"
+#include "auth/keyring.h"
+#include "auth/scram_client.h"
 #include "auth/scram_keys.h"
 #include "core/buf.h"
 #include "core/error.h"
@@ -20,6 +21,7 @@
 #define SERVER_FINAL "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="
 
 static struct error err;
+static struct keyring *keyring;
 
 static const uint8_t *
 bytes(const char *text)
@@ -32,7 +34,7 @@ static struct scram_client *
 begin(struct buf *out)
 {
 	struct scram_client *scram =
-	    scram_client_new("user", "pencil", NONCE, &err);
+	    scram_client_new("user", "pencil", keyring, NONCE, &err);
 
 	ck_assert_ptr_nonnull(scram);
 	ck_assert_int_eq(scram_client_first(scram, out, &err), 0);
@@ -78,8 +80,10 @@ END_TEST
 
 START_TEST(scram_makes_a_new_nonce_for_each_login)
 {
-	struct scram_client *one = scram_client_new(NULL, "x", NULL, &err);
-	struct scram_client *two = scram_client_new(NULL, "x", NULL, &err);
+	struct scram_client *one =
+	    scram_client_new(NULL, "x", keyring, NULL, &err);
+	struct scram_client *two =
+	    scram_client_new(NULL, "x", keyring, NULL, &err);
 	struct buf first = {0}, second = {0};
 
 	ck_assert_int_eq(scram_client_first(one, &first, &err), 0);
@@ -97,13 +101,89 @@ END_TEST
 START_TEST(scram_escapes_commas_and_equal_signs_in_the_name)
 {
 	struct scram_client *scram =
-	    scram_client_new("a=b,c", "x", "nonce", &err);
+	    scram_client_new("a=b,c", "x", keyring, "nonce", &err);
 	struct buf out = {0};
 
 	ck_assert_int_eq(scram_client_first(scram, &out, &err), 0);
 	ck_assert_str_eq(buf_text(&out), "n,,n=a=3Db=2Cc,r=nonce");
 	buf_fini(&out);
 	scram_client_free(&scram);
+}
+END_TEST
+
+START_TEST(scram_needs_no_password_where_the_keys_are_known)
+{
+	struct scram_keys keys;
+	struct buf out = {0};
+	struct scram_client *scram;
+	uint8_t salt[16];
+	size_t size = 0;
+
+	ck_assert(scram_base64_decode(
+	    "W22ZaJ0SNY7soEsUEjb6gQ==", 24, salt, sizeof(salt), &size));
+	ck_assert_int_eq(
+	    keyring_derive(keyring, "pencil", salt, size, 4096, &keys), 0);
+	scram = scram_client_new_with_keys("user", &keys, NONCE, &err);
+	ck_assert_int_eq(scram_client_first(scram, &out, &err), 0);
+	buf_clear(&out);
+	ck_assert_int_eq(scram_client_final(scram, bytes(SERVER_FIRST),
+	                     strlen(SERVER_FIRST), &out, &err),
+	    0);
+	ck_assert_str_eq(buf_text(&out), CLIENT_FINAL);
+	ck_assert_int_eq(scram_client_verify(scram, bytes(SERVER_FINAL),
+	                     strlen(SERVER_FINAL), &err),
+	    0);
+	buf_fini(&out);
+	scram_client_free(&scram);
+}
+END_TEST
+
+START_TEST(scram_computes_the_keys_of_a_password_once)
+{
+	uint64_t before;
+	struct scram_client *scram = begin_final();
+
+	scram_client_free(&scram);
+	before = keyring_derivations(keyring);
+	for (int i = 0; i < 10; i++) {
+		scram = begin_final();
+		scram_client_free(&scram);
+	}
+	ck_assert_uint_eq(keyring_derivations(keyring), before);
+}
+END_TEST
+
+START_TEST(scram_binds_itself_to_the_certificate_or_says_that_it_could)
+{
+	static const struct scram_binding binding = {3, "abc"};
+	struct buf out = {0};
+	struct scram_client *scram =
+	    scram_client_new("user", "pencil", keyring, NONCE, &err);
+
+	scram_client_bind(scram, &binding, true);
+	ck_assert_int_eq(scram_client_first(scram, &out, &err), 0);
+	ck_assert_str_eq(
+	    buf_text(&out), "p=tls-server-end-point,,n=user,r=" NONCE);
+	buf_clear(&out);
+	ck_assert_int_eq(scram_client_final(scram, bytes(SERVER_FIRST),
+	                     strlen(SERVER_FIRST), &out, &err),
+	    0);
+	ck_assert_int_eq(strncmp(buf_text(&out),
+	                     "c=cD10bHMtc2VydmVyLWVuZC1wb2ludCwsYWJj,r=", 41),
+	    0);
+	scram_client_free(&scram);
+	buf_clear(&out);
+	scram = scram_client_new("user", "pencil", keyring, NONCE, &err);
+	scram_client_bind(scram, &binding, false);
+	ck_assert_int_eq(scram_client_first(scram, &out, &err), 0);
+	ck_assert_str_eq(buf_text(&out), "y,,n=user,r=" NONCE);
+	buf_clear(&out);
+	ck_assert_int_eq(scram_client_final(scram, bytes(SERVER_FIRST),
+	                     strlen(SERVER_FIRST), &out, &err),
+	    0);
+	ck_assert_int_eq(strncmp(buf_text(&out), "c=eSws,r=", 9), 0);
+	scram_client_free(&scram);
+	buf_fini(&out);
 }
 END_TEST
 
@@ -117,7 +197,7 @@ START_TEST(scram_needs_the_password_not_its_stored_form)
 
 	for (size_t i = 0; i < 3; i++) {
 		ck_assert_ptr_null(
-		    scram_client_new("u", secrets[i], NULL, &err));
+		    scram_client_new("u", secrets[i], keyring, NULL, &err));
 		ck_assert_str_eq(err.sqlstate, SQLSTATE_INVALID_PASSWORD);
 	}
 }
@@ -249,13 +329,13 @@ START_TEST(scram_refuses_steps_out_of_turn)
 {
 	struct buf out = {0};
 	struct scram_client *scram =
-	    scram_client_new("user", "pencil", NONCE, &err);
+	    scram_client_new("user", "pencil", keyring, NONCE, &err);
 
 	ck_assert_int_eq(scram_client_verify(scram, bytes(SERVER_FINAL),
 	                     strlen(SERVER_FINAL), &err),
 	    -1);
 	scram_client_free(&scram);
-	scram = scram_client_new("user", "pencil", NONCE, &err);
+	scram = scram_client_new("user", "pencil", keyring, NONCE, &err);
 	ck_assert_int_eq(scram_client_final(scram, bytes(SERVER_FIRST),
 	                     strlen(SERVER_FIRST), &out, &err),
 	    -1);
@@ -270,26 +350,37 @@ END_TEST
 static const struct {
 	const char *list;
 	size_t size; /* without the literal's own NUL */
+	bool can_bind;
 	int result;
+	bool is_plus;
 	const char *why;
 } mechanisms[] = {
-    {"SCRAM-SHA-256\0", 15, 0, NULL},
-    {"SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0", 34, 0, NULL},
-    {"SCRAM-SHA-256\0SCRAM-SHA-256-PLUS\0", 34, 0, NULL},
-    {"SCRAM-SHA-256-PLUS\0", 20, -1, "SCRAM-SHA-256-PLUS"},
-    {"OAUTHBEARER\0EXTERNAL\0", 22, -1, "OAUTHBEARER EXTERNAL"},
-    {"", 1, -1, "but: "},
-    {"", 0, -1, "not terminated"},
-    {"SCRAM-SHA-256", 13, -1, "not terminated"},
-    {"SCRAM-SHA-256\0", 14, -1, "not terminated"},
-    {"SCRAM-SHA-256\0\0x", 16, -1, "SCRAM-SHA-256"},
+    {"SCRAM-SHA-256\0", 15, false, 0, false, NULL},
+    {"SCRAM-SHA-256\0", 15, true, 0, false, NULL},
+    {"SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0", 34, false, 0, false, NULL},
+    {"SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0", 34, true, 0, true, NULL},
+    {"SCRAM-SHA-256\0SCRAM-SHA-256-PLUS\0", 34, true, 0, true, NULL},
+    {"SCRAM-SHA-256-PLUS\0", 20, true, 0, true, NULL},
+    {"SCRAM-SHA-256-PLUS\0", 20, false, -1, false, "SCRAM-SHA-256-PLUS"},
+    {"OAUTHBEARER\0EXTERNAL\0", 22, false, -1, false, "OAUTHBEARER EXTERNAL"},
+    {"", 1, false, -1, false, "but:"},
+    {"", 0, false, -1, false, "malformed"},
+    {"SCRAM-SHA-256", 13, false, -1, false, "malformed"},
+    {"SCRAM-SHA-256\0", 14, false, -1, false, "malformed"},
+    {"SCRAM-SHA-256\0\0x", 16, false, -1, false, "malformed"},
 };
 
 START_TEST(scram_picks_its_mechanism_from_the_list)
 {
-	ck_assert_int_eq(scram_pick_mechanism(bytes(mechanisms[_i].list),
-	                     mechanisms[_i].size, &err),
+	bool is_plus = true;
+
+	ck_assert_int_eq(
+	    scram_pick_mechanism(bytes(mechanisms[_i].list),
+	        mechanisms[_i].size, mechanisms[_i].can_bind, &is_plus, &err),
 	    mechanisms[_i].result);
+	if (mechanisms[_i].result == 0) {
+		ck_assert(is_plus == mechanisms[_i].is_plus);
+	}
 	if (mechanisms[_i].why != NULL) {
 		ck_assert_msg(strstr(err.text, mechanisms[_i].why) != NULL,
 		    "row %d: %s", _i, err.text);
@@ -300,13 +391,15 @@ END_TEST
 START_TEST(scram_survives_an_endless_list_of_mechanisms)
 {
 	struct buf list = {0};
+	bool is_plus;
 
 	for (int i = 0; i < 5000; i++) {
 		buf_append(&list, "NO-SUCH-MECHANISM", 18);
 	}
 	buf_append_char(&list, '\0');
-	ck_assert_int_eq(
-	    scram_pick_mechanism(buf_bytes(&list), list.length, &err), -1);
+	ck_assert_int_eq(scram_pick_mechanism(buf_bytes(&list), list.length,
+	                     true, &is_plus, &err),
+	    -1);
 	buf_fini(&list);
 }
 END_TEST
@@ -314,14 +407,19 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("scram");
+	Suite *suite = suite_create("scram_client");
 	TCase *talk = tcase_create("exchange");
 	TCase *bad = tcase_create("hostile server");
 	TCase *list = tcase_create("mechanisms");
+	int failed;
 
 	tcase_add_test(talk, scram_speaks_the_exchange_of_rfc_7677);
 	tcase_add_test(talk, scram_makes_a_new_nonce_for_each_login);
 	tcase_add_test(talk, scram_escapes_commas_and_equal_signs_in_the_name);
+	tcase_add_test(talk, scram_needs_no_password_where_the_keys_are_known);
+	tcase_add_test(talk, scram_computes_the_keys_of_a_password_once);
+	tcase_add_test(
+	    talk, scram_binds_itself_to_the_certificate_or_says_that_it_could);
 	tcase_add_test(talk, scram_needs_the_password_not_its_stored_form);
 	tcase_add_test(talk, scram_refuses_steps_out_of_turn);
 	tcase_add_loop_test(bad,
@@ -339,5 +437,8 @@ main(void)
 	suite_add_tcase(suite, talk);
 	suite_add_tcase(suite, bad);
 	suite_add_tcase(suite, list);
-	return unit_run(suite);
+	keyring = keyring_new();
+	failed = unit_run(suite);
+	keyring_free(&keyring);
+	return failed;
 }
