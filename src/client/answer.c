@@ -445,6 +445,8 @@ take_message(struct client *client, struct flow *flow)
 	look_for_form(flow, &frame);
 	look_for_session(client, flow, &frame);
 	whose = answers_seen(&flow->server->answers, frame.type);
+	flow->told = flow->at +
+	    (frame_bytes(&frame) < here ? frame_bytes(&frame) : here);
 	if (client->has_run_ahead) {
 		client->has_run_ahead = false;
 		if (!client->replay.is_holding) {
@@ -510,7 +512,6 @@ answer_on_readable(void *holder)
 	struct client *client = holder;
 	struct flow flow = {.server = client->server};
 	uint8_t *bytes;
-	size_t keep;
 
 	if (client_is_private(client)) {
 		through_on_readable(client);
@@ -531,8 +532,11 @@ answer_on_readable(void *holder)
 	if (still_linked(client, &flow)) {
 		(void)answer_cut(client, &flow, 0);
 	}
-	keep = flow.size - flow.at;
-	server_read_done(flow.server, client, bytes + flow.at, keep);
+	if (flow.at < flow.told) {
+		flow.at = flow.told; /* its client is gone in the midst of it */
+	}
+	server_read_done(
+	    flow.server, client, bytes + flow.at, flow.size - flow.at);
 	server_take_kept(flow.server);
 	if (still_linked(client, &flow)) {
 		link_end_if_done(client);

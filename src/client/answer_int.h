@@ -13,6 +13,8 @@ struct flow {
 	size_t size;
 	size_t start;
 	size_t at;
+	size_t told; /* up to here the server's answers have been told: whoever
+	                has the server next must not be shown it again */
 	enum session_answer session; /* what becomes of the message at .at, and
 	                                its tag, for its client's session */
 	const char *tag;

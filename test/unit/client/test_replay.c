@@ -251,6 +251,40 @@ START_TEST(replay_forgets_half_a_message_of_a_lost_replica)
 }
 END_TEST
 
+/* Its next message being long, nobody has read that it is gone. What was held
+ * is written when the end of the batch is read; that fails. The server is free
+ * from then on, and nobody is shown that end a second time. */
+START_TEST(replay_outlives_a_client_that_is_gone_when_its_answer_leaves)
+{
+	static char next[100000] = "Q\0\1\x86\x9fselect 1 --";
+	struct stage stage;
+	struct peer *replica;
+
+	stage_open_replicas(&stage, "gone", config_text, false);
+	stage_run(&stage, ">1 P:select_1/a B:/a E P:select_1/b B:/b E S");
+	stage_bind_asked(&stage, 'r');
+	stage_run(
+	    &stage, "=r P:select_1/pgweir_1 B:/pgweir_1 E B:/pgweir_1 E S");
+	replica = stage.bound['r'];
+	stage_run(&stage, ">r 1 2");
+	peer_send(&stage.house, stage.clients[0], next, sizeof(next));
+	peer_end(&stage.house, stage.clients[0]);
+	stage_run(&stage, ">r D C:S 2 D C:S Z:I");
+	ck_assert(!replica->ended);
+	ck_assert_ptr_nonnull(replica->stream);
+	for (int i = 0; i < 2; i++) {
+		stage_run(&stage, ">2 Q:select_1");
+		stage_bind_asked(&stage, 's');
+		if (stage.bound['s'] == replica) {
+			stage_run(&stage, "=2");
+		}
+		stage_run(&stage, ">s T D C:S Z:I");
+		stage_run(&stage, "=2 T D C:S Z:I");
+	}
+	stage_close(&stage);
+}
+END_TEST
+
 START_TEST(replay_holds_a_bounded_part_of_an_answer)
 {
 	struct stage stage;
@@ -280,6 +314,8 @@ main(void)
 	tcase_add_loop_test(
 	    theme, replay_follows_the_script_byte_by_byte, 0, count);
 	tcase_add_test(theme, replay_forgets_half_a_message_of_a_lost_replica);
+	tcase_add_test(theme,
+	    replay_outlives_a_client_that_is_gone_when_its_answer_leaves);
 	tcase_add_test(theme, replay_holds_a_bounded_part_of_an_answer);
 	suite_add_tcase(suite, theme);
 	return unit_run(suite);
