@@ -530,10 +530,13 @@ lose_connecting(struct control *control)
 {
 	struct error err;
 	const char *text = PQerrorMessage(control->conn);
+	bool needs_password = PQconnectionNeedsPassword(control->conn) != 0;
 	bool is_rejected = pq_error_has_sqlstate(text);
 
-	pq_error_set(&err, text, SQLSTATE_CANNOT_CONNECT);
-	if (is_rejected) {
+	pq_error_set(&err, text,
+	    needs_password ? SQLSTATE_INVALID_PASSWORD
+	                   : SQLSTATE_CANNOT_CONNECT);
+	if (is_rejected || needs_password) {
 		lose(control, CONTROL_REJECTED, &err);
 	} else if (control->is_reached) {
 		lose(control, CONTROL_BROKEN, &err);

@@ -38,6 +38,7 @@ struct control_params {
 	const char *sslcert;          /* file */
 	const char *sslkey;           /* file */
 	const char *application_name; /* not given: "pgweir monitor" */
+	const char *options;          /* as PGOPTIONS: "-c name=value ..." */
 	int64_t connect_timeout_us;   /* name to login, in all */
 };
 

@@ -104,6 +104,7 @@ add_all(struct keywords *keywords, const struct control_params *params,
 	add(keywords, "target_session_attrs", NULL, "any");
 	add(keywords, "application_name", params->application_name,
 	    "pgweir monitor");
+	add(keywords, "options", params->options, NULL);
 	if (is_keyword("require_auth")) {
 		add(keywords, "require_auth", NULL, "!gss,!sspi");
 	}

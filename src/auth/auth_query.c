@@ -1,0 +1,451 @@
+/*
+ * auth_query.c - asking a database for the secrets of its users.
+ *
+ * What is asked and remembered, and who waits for it. How it is asked is in
+ * auth_channel.c.
+ *
+ * The key of a question begins with a hash of whom it is for, password
+ * included: after a reload has mended that, nobody joins a question that fails
+ * over the old one. Askers are told from the ready list, a few at a time: each
+ * of them may compute a proof or end its connection.
+ */
+#include "auth/auth_query.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth/auth_query_int.h"
+#include "core/buf.h"
+#include "core/mem.h"
+
+/* Askers told per turn of the ready list. */
+#define TOLD_PER_TURN 64
+
+/* A secret that is not older than this is not asked for anew. */
+#define FRESH_US ((int64_t)1000000)
+
+#define TICK_US ((int64_t)1000000)
+
+static void tick_if_needed(struct auth_queries *set);
+
+/* ---- entries ------------------------------------------------------------- */
+
+static void
+put_key(const struct auth_source *source, const char *user, struct buf *out)
+{
+	struct buf place = {0};
+	struct hash128 hash;
+
+	auth_source_put(source, &place);
+	hash = hash_bytes128(buf_bytes(&place), place.length);
+	mem_wipe(buf_bytes(&place), place.length);
+	buf_fini(&place);
+	buf_append(out, &hash, sizeof(hash));
+	buf_append(out, source->query, strlen(source->query) + 1);
+	buf_append(out, user, strlen(user) + 1);
+}
+
+static struct auth_entry *
+find_entry(const struct auth_queries *set, const struct buf *key)
+{
+	struct auth_entry *entry = NULL;
+
+	HASH_FIND(hh, set->entries, buf_bytes(key), key->length, entry);
+	return entry;
+}
+
+/* Takes ENTRY out of the list of its state. */
+static void
+unlink_entry(struct auth_entry *entry)
+{
+	if (!list_is_linked(&entry->link)) {
+		return;
+	}
+	switch (entry->state) {
+	case ENTRY_WAITING:
+		list_remove(&entry->channel->waiting, &entry->link);
+		return;
+	case ENTRY_ANSWERED:
+		list_remove(&entry->set->answered, &entry->link);
+		return;
+	case ENTRY_KNOWN:
+		list_remove(&entry->set->known, &entry->link);
+		return;
+	case ENTRY_ASKED:
+		break;
+	}
+	assert(!"unreachable");
+}
+
+void
+auth_entry_free(struct auth_entry *entry)
+{
+	struct auth_queries *set = entry->set;
+
+	assert(entry->askers.count == 0);
+	if (entry->state == ENTRY_WAITING || entry->state == ENTRY_ASKED) {
+		set->waiting_count--;
+	}
+	unlink_entry(entry);
+	HASH_DEL(set->entries, entry);
+	free(entry->key);
+	free(entry->role);
+	mem_wipe_free(&entry->secret);
+	free(entry);
+}
+
+static struct auth_entry *
+make_entry(struct auth_queries *set, const struct auth_source *source,
+    const struct buf *key)
+{
+	struct auth_entry *entry = mem_zalloc(sizeof(*entry));
+
+	entry->set = set;
+	entry->key = mem_dup(buf_bytes(key), key->length);
+	entry->key_bytes = key->length;
+	entry->query = entry->key + sizeof(struct hash128);
+	entry->user = entry->query + strlen(entry->query) + 1;
+	entry->state = ENTRY_WAITING;
+	entry->since_us = loop_now_us(set->loop);
+	HASH_ADD_KEYPTR(hh, set->entries, entry->key, entry->key_bytes, entry);
+	set->waiting_count++;
+	auth_channel_add(auth_channel_of(set, source), entry);
+	tick_if_needed(set);
+	return entry;
+}
+
+/* How long the answer in ENTRY may be used. */
+static int64_t
+lifetime(const struct auth_entry *entry)
+{
+	int64_t cache_us = entry->set->options.cache_us;
+
+	return entry->found == AUTH_FOUND || cache_us < AUTH_NOBODY_US
+	    ? cache_us
+	    : AUTH_NOBODY_US;
+}
+
+static bool
+is_over(const struct auth_entry *entry)
+{
+	return loop_now_us(entry->set->loop) - entry->since_us >=
+	    lifetime(entry);
+}
+
+static struct auth_answer
+answer_of(const struct auth_entry *entry)
+{
+	return (struct auth_answer){
+	    .found = entry->found,
+	    .role = entry->role,
+	    .secret = entry->secret,
+	    .err = entry->found == AUTH_FAILED ? &entry->err : NULL,
+	};
+}
+
+/* ---- telling ------------------------------------------------------------- */
+
+/* ENTRY has its answer. */
+static void
+be_answered(struct auth_entry *entry, enum auth_found found)
+{
+	struct auth_queries *set = entry->set;
+
+	assert(entry->state == ENTRY_WAITING || entry->state == ENTRY_ASKED);
+	unlink_entry(entry);
+	set->waiting_count--;
+	entry->channel = NULL;
+	entry->found = found;
+	entry->since_us = loop_now_us(set->loop);
+	entry->state = ENTRY_ANSWERED;
+	list_append(&set->answered, &entry->link);
+	loop_ready(set->loop, &set->ready);
+}
+
+void
+auth_entry_found(struct auth_entry *entry, const char *role, const char *secret)
+{
+	entry->role = mem_strdup(role);
+	entry->secret = secret == NULL ? NULL : mem_strdup(secret);
+	be_answered(entry, AUTH_FOUND);
+}
+
+void
+auth_entry_not_found(struct auth_entry *entry)
+{
+	be_answered(entry, AUTH_NOT_FOUND);
+}
+
+void
+auth_entry_failed(struct auth_entry *entry, const struct error *err)
+{
+	entry->err = *err;
+	be_answered(entry, AUTH_FAILED);
+}
+
+/* All have been told: it is remembered, or not. */
+static void
+be_known(struct auth_entry *entry)
+{
+	struct auth_queries *set = entry->set;
+
+	if (entry->found == AUTH_FAILED || is_over(entry)) {
+		auth_entry_free(entry);
+		return;
+	}
+	list_remove(&set->answered, &entry->link);
+	entry->state = ENTRY_KNOWN;
+	list_append(&set->known, &entry->link);
+	if (set->known.count > AUTH_KNOWN_MAX) {
+		auth_entry_free(
+		    list_first(&set->known, struct auth_entry, link));
+	}
+	tick_if_needed(set);
+}
+
+static void
+tell_one(struct auth_entry *entry, struct list_link *link)
+{
+	struct auth_question *question =
+	    list_entry(link, struct auth_question, link);
+	struct auth_answer answer = answer_of(entry);
+
+	question->entry = NULL;
+	question->on_answer(question, &answer);
+}
+
+static void
+on_ready(struct ready *ready)
+{
+	struct auth_queries *set =
+	    list_entry(ready, struct auth_queries, ready);
+	struct auth_entry *entry;
+	int told = 0;
+
+	while (told < TOLD_PER_TURN &&
+	    (entry = list_first(&set->answered, struct auth_entry, link)) !=
+	        NULL) {
+		struct list_link *asker = list_pop(&entry->askers);
+
+		if (asker == NULL) {
+			be_known(entry);
+		} else {
+			/* Nobody frees ENTRY meanwhile: it is ANSWERED. */
+			tell_one(entry, asker);
+			told++;
+		}
+	}
+	if (set->answered.count > 0) {
+		loop_ready(set->loop, &set->ready);
+	}
+}
+
+/* ---- asking -------------------------------------------------------------- */
+
+/* There are too many already. */
+static struct auth_answer
+refusal(void)
+{
+	static const struct error err = {
+	    .sqlstate = SQLSTATE_TOO_MANY_CONNECTIONS,
+	    .text = "too many logins wait for an answer to auth_query",
+	    .hint = "Try again in a moment.",
+	};
+
+	return (struct auth_answer){.found = AUTH_FAILED, .err = &err};
+}
+
+static bool
+ask(struct auth_queries *set, const struct auth_source *source,
+    const struct buf *key, struct auth_question *question,
+    struct auth_answer *answer)
+{
+	struct auth_entry *entry = find_entry(set, key);
+
+	if (entry != NULL && entry->state == ENTRY_KNOWN && is_over(entry)) {
+		auth_entry_free(entry);
+		entry = NULL;
+	}
+	if (entry != NULL &&
+	    (entry->state == ENTRY_KNOWN || entry->state == ENTRY_ANSWERED)) {
+		*answer = answer_of(entry);
+		return true;
+	}
+	if (entry == NULL && set->waiting_count >= AUTH_WAITING_MAX) {
+		*answer = refusal();
+		return true;
+	}
+	if (entry == NULL) {
+		entry = make_entry(set, source, key);
+	}
+	question->entry = entry;
+	list_append(&entry->askers, &question->link);
+	return false;
+}
+
+bool
+auth_query_ask(struct auth_queries *set, const struct auth_source *source,
+    const char *user, struct auth_question *question,
+    void (*on_answer)(
+        struct auth_question *question, const struct auth_answer *answer),
+    struct auth_answer *answer)
+{
+	struct buf key = {0};
+	bool is_known;
+
+	assert(question->entry == NULL);
+	question->on_answer = on_answer;
+	put_key(source, user, &key);
+	is_known = ask(set, source, &key, question, answer);
+	buf_fini(&key);
+	return is_known;
+}
+
+void
+auth_question_cancel(struct auth_question *question)
+{
+	struct auth_entry *entry = question->entry;
+
+	if (entry == NULL) {
+		return;
+	}
+	question->entry = NULL;
+	list_remove(&entry->askers, &question->link);
+	if (entry->askers.count == 0 && entry->state == ENTRY_WAITING) {
+		auth_channel_remove(entry);
+		auth_entry_free(entry);
+	}
+}
+
+bool
+auth_query_forget(struct auth_queries *set, const struct auth_source *source,
+    const char *user)
+{
+	struct auth_entry *entry;
+	struct buf key = {0};
+
+	put_key(source, user, &key);
+	entry = find_entry(set, &key);
+	buf_fini(&key);
+	if (entry == NULL || entry->state != ENTRY_KNOWN ||
+	    loop_now_us(set->loop) - entry->since_us < FRESH_US) {
+		return false;
+	}
+	auth_entry_free(entry);
+	return true;
+}
+
+/* ---- the set ------------------------------------------------------------- */
+
+static void
+forget_old(struct auth_queries *set)
+{
+	int64_t before_us = loop_now_us(set->loop) - set->options.cache_us;
+	struct auth_entry *entry;
+
+	while ((entry = list_first(&set->known, struct auth_entry, link)) !=
+	        NULL &&
+	    entry->since_us <= before_us) {
+		auth_entry_free(entry);
+	}
+}
+
+static void
+on_tick(struct timer *timer)
+{
+	struct auth_queries *set = list_entry(timer, struct auth_queries, tick);
+	struct auth_channel *channel, *next;
+
+	forget_old(set);
+	HASH_ITER(hh, set->channels, channel, next)
+	{
+		if (auth_channel_tidy(channel)) {
+			auth_channel_end(channel);
+		}
+	}
+	if (set->channels == NULL && set->known.count == 0) {
+		timer_stop(&set->tick);
+	}
+}
+
+static void
+tick_if_needed(struct auth_queries *set)
+{
+	if (!timer_is_running(&set->tick)) {
+		timer_start(&set->tick, set->loop, TICK_US, TICK_US, on_tick);
+	}
+}
+
+struct auth_queries *
+auth_queries_new(struct loop *loop, struct logger *logger,
+    struct resolver *resolver, const struct auth_places *places,
+    const struct auth_options *options)
+{
+	struct auth_queries *set = mem_zalloc(sizeof(*set));
+
+	set->loop = loop;
+	set->resolver = resolver;
+	set->log = (struct log_source){.logger = logger};
+	set->places = *places;
+	set->options = *options;
+	set->lines = &auth_line_control;
+	set->ready.run = on_ready;
+	return set;
+}
+
+void
+auth_queries_set_lines(
+    struct auth_queries *set, const struct auth_line_ops *ops)
+{
+	set->lines = ops;
+}
+
+static void
+forget_known(struct auth_queries *set)
+{
+	struct auth_entry *entry;
+
+	while ((entry = list_first(&set->known, struct auth_entry, link)) !=
+	    NULL) {
+		auth_entry_free(entry);
+	}
+}
+
+void
+auth_queries_configure(
+    struct auth_queries *set, const struct auth_options *options)
+{
+	struct auth_channel *channel, *next;
+
+	set->options = *options;
+	forget_known(set);
+	HASH_ITER(hh, set->channels, channel, next)
+	{
+		auth_channel_renew(channel);
+	}
+}
+
+void
+auth_queries_free(struct auth_queries **setp)
+{
+	struct auth_queries *set = *setp;
+	struct auth_channel *channel, *next_channel;
+	struct auth_entry *entry, *next_entry;
+
+	if (set == NULL) {
+		return;
+	}
+	timer_stop(&set->tick);
+	loop_unready(set->loop, &set->ready);
+	HASH_ITER(hh, set->entries, entry, next_entry)
+	{
+		auth_entry_free(entry);
+	}
+	HASH_ITER(hh, set->channels, channel, next_channel)
+	{
+		auth_channel_end(channel);
+	}
+	free(set);
+	*setp = NULL;
+}
