@@ -2,7 +2,6 @@
  * client.c - a client's life: its states, its bytes, its end.
  */
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -253,7 +252,8 @@ receive(struct client *client, uint8_t *scratch, size_t *size)
 	} else if (result == IO_FAILED) {
 		struct error err;
 
-		error_set_errno(&err, "%s", "read");
+		error_set(&err, SQLSTATE_CONNECTION_FAILURE, "%s",
+		    stream_error(client->stream));
 		client_close(client, CLOSE_CLIENT_IO, &err);
 	}
 	return false;

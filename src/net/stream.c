@@ -14,23 +14,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "core/blocks.h"
 #include "core/mem.h"
-#include "net/loop.h"
-
-struct stream {
-	struct io io;
-	struct grave grave;
-	struct loop *loop;              /* borrowed; outlives every stream */
-	const struct stream_owner *ops; /* borrowed; static */
-	void *owner;                    /* borrowed; NULL once closed */
-	const struct stream_transport *transport; /* NULL: the socket */
-	void *context;                            /* borrowed; transport's */
-	struct kept kept; /* refused by the peer so far */
-	int fd;           /* owned; -1 once closed */
-	bool want_read;
-	bool closed;
-};
+#include "net/stream_int.h"
 
 static void on_event(struct io *io, unsigned events);
 
@@ -60,6 +45,7 @@ stream_new(struct loop *loop, int fd, const struct stream_owner *owner_ops,
 	struct stream *stream = make(loop, owner_ops, owner);
 
 	stream->fd = fd;
+	stream->is_direct = true;
 	io_open(&stream->io, loop, fd, on_event);
 	return stream;
 }
@@ -99,6 +85,7 @@ stream_close(struct stream **stream)
 	}
 	*stream = NULL;
 	assert(!s->closed);
+	stream_tls_end(s);
 	s->closed = true;
 	s->owner = NULL;
 	io_close(&s->io);
@@ -113,8 +100,8 @@ stream_close(struct stream **stream)
 	loop_bury(s->loop, &s->grave);
 }
 
-static ssize_t
-receive(struct stream *stream, void *bytes, size_t size)
+ssize_t
+stream_receive_raw(struct stream *stream, void *bytes, size_t size)
 {
 	if (stream->transport != NULL) {
 		return stream->transport->receive(stream->context, bytes, size);
@@ -137,8 +124,12 @@ stream_read(struct stream *stream, void *bytes, size_t size, size_t *got)
 	ssize_t n;
 
 	*got = 0;
+	if (!stream->is_direct && stream->tls != NULL) {
+		return stream_tls_read(stream, bytes, size, got);
+	}
 	do {
-		n = receive(stream, bytes, size);
+		n = stream->is_direct ? recv(stream->fd, bytes, size, 0)
+		                      : stream_receive_raw(stream, bytes, size);
 	} while (n < 0 && errno == EINTR);
 	if (n > 0) {
 		*got = (size_t)n;
@@ -175,8 +166,13 @@ set_interest(struct stream *stream)
 {
 	unsigned interest = stream->want_read ? IO_READ : IO_NONE;
 
-	if (stream->transport != NULL) {
-		return;
+	if (!stream->is_direct) {
+		if (stream->tls != NULL) {
+			stream_tls_arm(stream);
+		}
+		if (stream->transport != NULL) {
+			return;
+		}
 	}
 	if (stream->kept.length > 0) {
 		interest |= IO_WRITE;
@@ -185,12 +181,11 @@ set_interest(struct stream *stream)
 }
 
 enum io_result
-stream_write(struct stream *stream, const void *bytes, size_t size)
+stream_write_raw(struct stream *stream, const void *bytes, size_t size)
 {
 	enum io_result result = IO_AGAIN;
 	size_t sent = 0;
 
-	assert(!stream->closed);
 	if (stream->kept.length == 0) {
 		result = send_some(stream, bytes, size, &sent);
 	}
@@ -200,6 +195,16 @@ stream_write(struct stream *stream, const void *bytes, size_t size)
 		set_interest(stream);
 	}
 	return result;
+}
+
+enum io_result
+stream_write(struct stream *stream, const void *bytes, size_t size)
+{
+	assert(!stream->closed);
+	if (!stream->is_direct && stream->tls != NULL) {
+		return stream_tls_write(stream, bytes, size);
+	}
+	return stream_write_raw(stream, bytes, size);
 }
 
 /* Sends what the socket takes of PIECES at once; *SENT says how much. */
@@ -270,8 +275,11 @@ stream_writev(struct stream *stream, const struct iovec *pieces, int count)
 	size_t sent = 0;
 
 	assert(!stream->closed && count >= 0 && count <= IOV_MAX);
+	if (!stream->is_direct && stream->tls != NULL) {
+		return stream_tls_writev(stream, pieces, count);
+	}
 	if (stream->kept.length == 0) {
-		result = stream->transport == NULL
+		result = stream->is_direct
 		    ? gather(stream, pieces, count, &sent)
 		    : send_pieces(stream, pieces, count, &sent);
 	}
@@ -288,7 +296,12 @@ stream_writev(struct stream *stream, const struct iovec *pieces, int count)
 size_t
 stream_pending(const struct stream *stream)
 {
-	return stream->kept.length;
+	size_t pending = stream->kept.length;
+
+	if (!stream->is_direct && stream->tls != NULL) {
+		pending += stream_tls_unsent(stream);
+	}
+	return pending;
 }
 
 void
@@ -325,7 +338,7 @@ flush_kept(struct stream *stream)
 		stream->want_read = true;
 	}
 	set_interest(stream);
-	if (stream->kept.length == 0) {
+	if (stream_pending(stream) == 0) {
 		stream->ops->on_drained(stream->owner);
 	}
 }

@@ -13,6 +13,7 @@
 
 struct loop;
 struct stream;
+struct tls_context;
 
 enum io_result {
 	IO_DONE,
@@ -52,6 +53,23 @@ void stream_set_first(struct stream *stream);
 struct stream *stream_new_over(struct loop *loop,
     const struct stream_transport *transport, void *context,
     const struct stream_owner *owner_ops, void *owner);
+
+/*
+ * From here on everything written is encrypted and everything read has been,
+ * under CONTEXT, which is referenced. HOST: we connect, to the server called
+ * so; NULL: we accept. The SIZE bytes at EARLY were read already and belong to
+ * TLS. What is written before the handshake is over waits for it; the
+ * handshake goes on whenever the stream is read. Once per stream.
+ */
+void stream_start_tls(struct stream *stream, struct tls_context *context,
+    const char *host, const void *early, size_t size);
+
+/* Whether that was called; what came of it is in stream_tls.h. */
+bool stream_has_tls(const struct stream *stream);
+
+/* Why STREAM has just said IO_FAILED: TLS's reason, or errno's. Borrowed until
+ * the stream is used again. */
+const char *stream_error(const struct stream *stream);
 
 /* Hands the stream to another owner. */
 void stream_set_owner(

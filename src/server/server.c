@@ -8,7 +8,6 @@
 #include "server/server.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -622,7 +621,7 @@ was_sent(struct server *server, enum io_result result)
 		return true;
 	}
 	error_set(&err, SQLSTATE_CONNECTION_FAILURE,
-	    "server connection lost: %s", strerror(errno));
+	    "server connection lost: %s", stream_error(server->stream));
 	server_close(server, CLOSE_SERVER_LOST, &err);
 	return false;
 }
@@ -695,7 +694,7 @@ server_read(
 		server_close(server, CLOSE_SERVER_LOST, &err);
 	} else if (result == IO_FAILED) {
 		error_set(&err, SQLSTATE_CONNECTION_FAILURE,
-		    "server connection lost: %s", strerror(errno));
+		    "server connection lost: %s", stream_error(server->stream));
 		server_close(server, CLOSE_SERVER_LOST, &err);
 	}
 	return false;
