@@ -144,6 +144,25 @@ is_clean(const char *text)
 	return !is_junk && !lexer.is_unterminated;
 }
 
+/* Whether a string of TEXT may go on behind a comment, which libpg_query takes
+ * for its end: what it says of the rest is no measure. */
+static inline bool
+has_string_over_comment(const char *text)
+{
+	struct lexer lexer;
+	struct token token;
+
+	lexer_init(&lexer, text, strlen(text), true);
+	do {
+		lexer_next(&lexer, &token);
+		if (token.class >= TOKEN_STRING && token.class <= TOKEN_HEX &&
+		    memmem(token.start, token.length, "--", 2) != NULL) {
+			return true;
+		}
+	} while (token.class != TOKEN_END);
+	return false;
+}
+
 /* PostgreSQL also looks into what it has read; the lexer leaves that. */
 static inline bool
 is_about_contents(const char *message)
@@ -176,7 +195,7 @@ lexer_agrees(const char *text, bool *could_scan, char *message, size_t size)
 		ok = theirs != NULL &&
 		    compare_tokens(text, theirs, message, size);
 		pg_query__scan_result__free_unpacked(theirs, NULL);
-	} else if (is_clean(text) &&
+	} else if (is_clean(text) && !has_string_over_comment(text) &&
 	    !is_about_contents(result.error->message)) {
 		(void)snprintf(message, size, "PostgreSQL says: %s",
 		    result.error->message);

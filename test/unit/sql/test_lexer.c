@@ -19,6 +19,8 @@ static const char *const nasty[] = {
     "/***/",
     "/*/ */ 1",
     "a--b",
+    "e'' -- a\n'\\''",
+    "e'a'\n'\\''",
     "a-- b\nc",
     "a/*b*/c",
     "1-1",
