@@ -200,7 +200,9 @@ set_exchange(SSL_CTX *ssl, const struct tls_options *options,
 	    str_equal_nocase(curve, "none")) {
 		return 0;
 	}
-	if (SSL_CTX_set1_groups_list(ssl, curve) != 1) {
+	/* Only read, whatever the type of the argument says. */
+	if (SSL_CTX_ctrl(ssl, SSL_CTRL_SET_GROUPS_LIST, 0,
+	        (void *)(uintptr_t)curve) != 1) {
 		ERR_clear_error();
 		error_set(err, SQLSTATE_CONFIG_FILE,
 		    "\"%.100s\" is no curve that OpenSSL knows", curve);
