@@ -223,7 +223,7 @@ judge_column(struct verdict *verdict, const struct tree_node *node)
 {
 	struct tree_iter iter;
 	struct tree_node part;
-	bool is_first = true;
+	int count = 0;
 
 	tree_iter_init(&iter, node, "fields");
 	while (tree_iter_next(&iter, &part)) {
@@ -232,10 +232,10 @@ judge_column(struct verdict *verdict, const struct tree_node *node)
 			judge_not_read(verdict, "state of a sequence");
 			verdict->needs_primary = true;
 		}
-		if (!is_first) {
-			judge_field(verdict, &part);
-		}
-		is_first = false;
+		count++;
+	}
+	if (count > 1) {
+		judge_field(verdict, &part); /* those before it name a table */
 	}
 }
 

@@ -79,6 +79,8 @@ static const struct {
     {"select (1::bigint).pg_advisory_lock", E(ADVISORY_LOCK)},
     {"select (a).b.pg_advisory_lock", E(ADVISORY_LOCK)},
     {"select x.pg_advisory_lock from f x", E(ADVISORY_LOCK)},
+    {"select p.pg_advisory_lock.r", 0},
+    {"select p.r.pg_advisory_lock from p.r", E(ADVISORY_LOCK)},
     {"set local.x = 1", E(SET)},
     {"set local = 1", E(SET)},
     {"set local to 1", E(SET)},
