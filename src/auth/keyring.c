@@ -155,9 +155,10 @@ keyring_recall(struct keyring *keyring, const char *password,
 	return true;
 }
 
-static int
-derive(struct keyring *keyring, const char *password, const uint8_t *salt,
-    size_t salt_size, int iterations, struct scram_keys *keys)
+int
+keyring_compute(struct keyring *keyring, const char *password,
+    const uint8_t *salt, size_t salt_size, int iterations,
+    struct scram_keys *keys)
 {
 	char *prepared = scram_prepare(password);
 	uint8_t salted[SCRAM_KEY_BYTES];
@@ -173,27 +174,33 @@ derive(struct keyring *keyring, const char *password, const uint8_t *salt,
 	return ret;
 }
 
+void
+keyring_remember(struct keyring *keyring, const char *password,
+    const uint8_t *salt, size_t salt_size, int iterations,
+    const struct scram_keys *keys)
+{
+	uint8_t label[SCRAM_KEY_BYTES];
+
+	if (label_derived(
+	        keyring, password, salt, salt_size, iterations, label) == 0) {
+		shelf_place(&keyring->derived, label)->keys = *keys;
+	}
+}
+
 int
 keyring_derive(struct keyring *keyring, const char *password,
     const uint8_t *salt, size_t salt_size, int iterations,
     struct scram_keys *keys)
 {
-	uint8_t label[SCRAM_KEY_BYTES];
-	const struct entry *entry;
-
-	if (label_derived(
-	        keyring, password, salt, salt_size, iterations, label) != 0) {
-		return -1;
-	}
-	entry = shelf_find(&keyring->derived, label);
-	if (entry != NULL) {
-		*keys = entry->keys;
+	if (keyring_recall(
+	        keyring, password, salt, salt_size, iterations, keys)) {
 		return 0;
 	}
-	if (derive(keyring, password, salt, salt_size, iterations, keys) != 0) {
+	if (keyring_compute(
+	        keyring, password, salt, salt_size, iterations, keys) != 0) {
 		return -1;
 	}
-	shelf_place(&keyring->derived, label)->keys = *keys;
+	keyring_remember(keyring, password, salt, salt_size, iterations, keys);
 	return 0;
 }
 

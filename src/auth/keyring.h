@@ -34,10 +34,17 @@ int keyring_derive(struct keyring *keyring, const char *password,
     const uint8_t *salt, size_t salt_size, int iterations,
     struct scram_keys *keys) __attribute__((warn_unused_result));
 
-/* As keyring_derive() if they are known, without PBKDF2; else false. */
+/* The parts of keyring_derive(), for passwords that may be wrong ones: whether
+ * the keys are known; PBKDF2; remembering what that came to. */
 bool keyring_recall(struct keyring *keyring, const char *password,
     const uint8_t *salt, size_t salt_size, int iterations,
     struct scram_keys *keys);
+int keyring_compute(struct keyring *keyring, const char *password,
+    const uint8_t *salt, size_t salt_size, int iterations,
+    struct scram_keys *keys) __attribute__((warn_unused_result));
+void keyring_remember(struct keyring *keyring, const char *password,
+    const uint8_t *salt, size_t salt_size, int iterations,
+    const struct scram_keys *keys);
 
 /* How often PBKDF2 has run, and how many keys are remembered, in all. */
 uint64_t keyring_derivations(const struct keyring *keyring);

@@ -247,9 +247,10 @@ scram_client_first(
 	return 0;
 }
 
-/* Reads COUNT as the iteration count; NULL, or what is wrong with it. */
+/* Reads COUNT as the iteration count, at most MOST; NULL, or what is wrong with
+ * it. */
 static const char *
-read_iterations(const char *count, size_t size, int *iterations)
+read_iterations(const char *count, size_t size, int most, int *iterations)
 {
 	char digits[12];
 	int64_t value = 0;
@@ -263,7 +264,7 @@ read_iterations(const char *count, size_t size, int *iterations)
 	    !str_to_int64(digits, &value) || value < 1) {
 		return "no valid iteration count";
 	}
-	if (value > SCRAM_ITERATIONS_MAX) {
+	if (value > most) {
 		return "server asks for too many iterations";
 	}
 	*iterations = (int)value;
@@ -272,10 +273,10 @@ read_iterations(const char *count, size_t size, int *iterations)
 
 /* Reads server-first-message; NULL, or what is wrong with it. */
 static const char *
-read_server_first(
-    struct scram_text text, const char *own_nonce, struct server_first *first)
+read_server_first(const struct scram_client *scram, struct scram_text text,
+    struct server_first *first)
 {
-	const char *salt, *count;
+	const char *salt, *count, *own_nonce = scram->nonce;
 	size_t own_size = strlen(own_nonce), size = 0;
 
 	if (text.left > SCRAM_MESSAGE_MAX) {
@@ -299,7 +300,9 @@ read_server_first(
 		return "server sent no valid salt";
 	}
 	count = scram_take(&text, 'i', &size);
-	return read_iterations(count, size, &first->iterations);
+	return read_iterations(count, size,
+	    scram->password != NULL ? SCRAM_ITERATIONS_MAX : INT32_MAX,
+	    &first->iterations);
 }
 
 /* Sets .keys to those of the password, and wipes that. */
@@ -351,9 +354,8 @@ scram_client_final(struct scram_client *scram, const uint8_t *message,
 	if (expect(scram, SCRAM_FIRST_SENT, err) != 0) {
 		return -1;
 	}
-	wrong =
-	    read_server_first((struct scram_text){(const char *)message, size},
-	        scram->nonce, &first);
+	wrong = read_server_first(
+	    scram, (struct scram_text){(const char *)message, size}, &first);
 	if (wrong != NULL) {
 		return fail(scram, err, wrong);
 	}

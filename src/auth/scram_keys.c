@@ -197,8 +197,7 @@ parse_iterations(const char *text, const char *colon, int *iterations)
 	}
 	memcpy(digits, text, length);
 	digits[length] = '\0';
-	if (!str_to_int64(digits, &value) || value < 1 ||
-	    value > SCRAM_ITERATIONS_MAX) {
+	if (!str_to_int64(digits, &value) || value < 1 || value > INT32_MAX) {
 		return false;
 	}
 	*iterations = (int)value;

@@ -9,7 +9,7 @@
 /* Bytes of SHA-256. */
 #define SCRAM_KEY_BYTES 32
 
-/* More iterations than this are refused: a million take about a quarter of a
+/* More iterations than this are never run: a million take about a quarter of a
  * second, in which nobody else is served. PostgreSQL's default is 4,096. */
 #define SCRAM_ITERATIONS_MAX 1000000
 
@@ -31,7 +31,9 @@ struct scram_secret {
 	uint8_t server_key[SCRAM_KEY_BYTES];
 };
 
-/* Fills SECRET from TEXT; false if it is no such secret. Source: PostgreSQL
+/* Fills SECRET from TEXT; false if it is no such secret. Its iterations may be
+ * more than SCRAM_ITERATIONS_MAX: whoever proves itself by SCRAM runs them
+ * elsewhere. Source: PostgreSQL
  * docs, pg_authid. */
 bool scram_secret_parse(struct scram_secret *secret, const char *text);
 

@@ -8,10 +8,10 @@
  */
 #include "auth/secret.h"
 
-#include <assert.h>
 #include <openssl/crypto.h>
 #include <string.h>
 
+#include "auth/keyring.h"
 #include "auth/md5.h"
 #include "auth/scram_keys.h"
 #include "core/error.h"
@@ -71,52 +71,84 @@ md5_fits(const char *secret, const char *user, const char *password)
 /* Runs PBKDF2 for ITERATIONS more and forgets the result; the time it takes is
  * all that is wanted, so a failure does not matter. */
 static void
-burn(const char *prepared, int iterations)
+burn(struct keyring *keyring, const char *password, int iterations)
 {
 	static const uint8_t salt[16] = {0};
-	uint8_t forgotten[SCRAM_KEY_BYTES];
+	struct scram_keys forgotten;
 
 	if (iterations > 0 &&
-	    scram_salted_password(
-	        prepared, salt, sizeof(salt), iterations, forgotten) == 0) {
-		mem_wipe(forgotten, sizeof(forgotten));
+	    keyring_compute(keyring, password, salt, sizeof(salt), iterations,
+	        &forgotten) == 0) {
+		mem_wipe(&forgotten, sizeof(forgotten));
 	}
 }
 
-/* Whether the keys made from PREPARED are those of SECRET. */
+/* Whether KEYS are those of SECRET. */
 static bool
-scram_fits(const struct scram_secret *secret, const char *prepared)
+keys_fit(const struct scram_secret *secret, const struct scram_keys *keys)
 {
-	uint8_t salted[SCRAM_KEY_BYTES], key[SCRAM_KEY_BYTES];
-	bool fits = scram_salted_password(prepared, secret->salt,
-	                secret->salt_size, secret->iterations, salted) == 0 &&
-	    scram_hmac(salted, "Client Key", 10, key) == 0 &&
-	    scram_hash(key, sizeof(key), key) == 0 &&
-	    CRYPTO_memcmp(key, secret->stored_key, sizeof(key)) == 0;
+	return CRYPTO_memcmp(keys->stored_key, secret->stored_key,
+	           sizeof(keys->stored_key)) == 0;
+}
 
-	mem_wipe(salted, sizeof(salted));
-	mem_wipe(key, sizeof(key));
+/* Whether PASSWORD is known to be the one of SECRET; else it has to be found
+ * out. */
+static bool
+is_known(struct keyring *keyring, const struct scram_secret *secret,
+    const char *password)
+{
+	struct scram_keys keys;
+	bool is_it = keyring_recall(keyring, password, secret->salt,
+	                 secret->salt_size, secret->iterations, &keys) &&
+	    keys_fit(secret, &keys);
+
+	if (is_it) {
+		keyring_keep(keyring, secret->stored_key, keys.client_key);
+	}
+	mem_wipe(&keys, sizeof(keys));
+	return is_it;
+}
+
+/* Whether the keys made from PASSWORD are those of SECRET. */
+static bool
+scram_fits(struct keyring *keyring, const struct scram_secret *secret,
+    const char *password)
+{
+	struct scram_keys keys;
+	bool fits;
+
+	if (secret->iterations > SCRAM_ITERATIONS_MAX ||
+	    keyring_compute(keyring, password, secret->salt, secret->salt_size,
+	        secret->iterations, &keys) != 0) {
+		return false;
+	}
+	fits = keys_fit(secret, &keys);
+	if (fits) {
+		keyring_remember(keyring, password, secret->salt,
+		    secret->salt_size, secret->iterations, &keys);
+		keyring_keep(keyring, secret->stored_key, keys.client_key);
+	}
+	mem_wipe(&keys, sizeof(keys));
 	return fits;
 }
 
 bool
-secret_fits(
-    const char *secret, const char *user, const char *password, int iterations)
+secret_fits(struct keyring *keyring, const char *secret, const char *user,
+    const char *password, int iterations)
 {
 	const char *compared = secret == NULL ? "" : secret;
 	struct scram_secret parsed = {0};
 	bool is_scram = scram_secret_parse(&parsed, compared), fits[3];
-	char *prepared = NULL;
+	int most = iterations > SCRAM_ITERATIONS_MAX ? SCRAM_ITERATIONS_MAX
+	                                             : iterations;
 
-	assert(iterations >= 0 && iterations <= SCRAM_ITERATIONS_MAX);
 	fits[SECRET_PLAIN] = plain_fits(compared, password);
 	fits[SECRET_MD5] = md5_fits(compared, user, password);
-	fits[SECRET_SCRAM] = false;
-	if (is_scram || iterations > 0) {
-		prepared = scram_prepare(password);
-		fits[SECRET_SCRAM] = is_scram && scram_fits(&parsed, prepared);
-		burn(prepared, iterations - parsed.iterations);
-		mem_wipe_free(&prepared);
+	fits[SECRET_SCRAM] = is_scram && is_known(keyring, &parsed, password);
+	if (!fits[SECRET_SCRAM]) {
+		fits[SECRET_SCRAM] =
+		    is_scram && scram_fits(keyring, &parsed, password);
+		burn(keyring, password, most - parsed.iterations);
 	}
 	mem_wipe(&parsed, sizeof(parsed));
 	return secret != NULL && *secret != '\0' && *password != '\0' &&

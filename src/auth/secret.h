@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 struct error;
+struct keyring;
 
 enum secret_kind {
 	SECRET_PLAIN,
@@ -21,16 +22,19 @@ int secret_iterations(const char *secret);
 
 /*
  * Whether PASSWORD, sent in clear by USER, fits SECRET of any kind; never, if
- * either is empty. SECRET NULL means that there is no such user: false.
+ * either is empty, or if SECRET asks for more than SCRAM_ITERATIONS_MAX. SECRET
+ * NULL means that there is no such user: false. What fits a SCRAM secret is put
+ * into KEYRING: it need not be computed the next time, and it is the key to
+ * servers that have the same secret, see keyring_find().
  *
- * But for a microsecond or two of reading SECRET, the time this takes depends
- * on the lengths of USER and PASSWORD and on ITERATIONS only, so it tells
- * neither whether the user exists nor what kind of secret there is, as long as
- * ITERATIONS is not less than secret_iterations() of any secret in use (0 if
- * none is a SCRAM secret).
+ * But for a microsecond or two of reading SECRET, and for a password that is
+ * known to be right, the time this takes depends on the lengths of USER and
+ * PASSWORD and on ITERATIONS only, so it tells neither whether the user exists
+ * nor what kind of secret there is, as long as ITERATIONS is not less than
+ * secret_iterations() of any secret in use (0 if none is a SCRAM secret).
  */
-bool secret_fits(
-    const char *secret, const char *user, const char *password, int iterations);
+bool secret_fits(struct keyring *keyring, const char *secret, const char *user,
+    const char *password, int iterations);
 
 /* Sets *PASSWORD (borrowed from SECRET) to what is sent when a server asks for
  * a clear password; -1 and ERR if SECRET is only a stored form. */

@@ -28,6 +28,7 @@ login_free(struct client *client)
 	login_end_secret(client);
 	startup_fini(&login->startup);
 	mem_wipe_free(&login->secret);
+	login_exchange_free(&login->exchange);
 	config_unref(&login->config);
 	free(login);
 	client->login = NULL;
@@ -37,6 +38,17 @@ void
 login_refuse(struct client *client, const struct error *err)
 {
 	client_close(client, CLOSE_CLIENT_LOGIN_REFUSED, err);
+}
+
+void
+login_put_negotiation(struct client *client, struct buf *out)
+{
+	struct startup *startup = &client->login->startup;
+
+	if (startup->negotiate) {
+		startup_put_negotiation(startup, out);
+		startup->negotiate = false;
+	}
 }
 
 void
@@ -131,6 +143,7 @@ login_on_startup(struct client *client)
 {
 	struct login *login = client->login;
 	bool is_console = config_is_console(login->startup.database);
+	struct buf out = {0};
 	struct error err;
 
 	login->config = config_ref(client->set->config);
@@ -145,7 +158,7 @@ login_on_startup(struct client *client)
 		return;
 	}
 	if (is_console && client->has_unix_owner) {
-		login_accept(client);
+		login_accept(client, &out);
 		return;
 	}
 	if (login_choose_method(client, &err) != 0) {
@@ -179,11 +192,10 @@ login_on_secret(
 }
 
 void
-login_accept(struct client *client)
+login_accept(struct client *client, struct buf *out)
 {
 	struct login *login = client->login;
 	struct login_facts facts = login_gather_facts(client);
-	struct buf out = {0};
 	struct error err;
 
 	client->key_bytes = login->startup.minor >= LONG_KEYS_MINOR
@@ -192,18 +204,16 @@ login_accept(struct client *client)
 	client->user = mem_strdup(login->startup.user);
 	client->database = mem_strdup(login->startup.database);
 	if (login->database != NULL && take_seat(client, &err) != 0) {
+		buf_fini(out);
 		login_refuse(client, &err);
 		return;
 	}
-	if (login->startup.negotiate) {
-		startup_put_negotiation(&login->startup, &out);
-	}
-	msg_authentication_ok(&out);
-	if (!client_write(client, buf_bytes(&out), out.length)) {
-		buf_fini(&out);
+	login_put_negotiation(client, out);
+	msg_authentication_ok(out);
+	login_send(client, out);
+	if (!client_is_open(client)) {
 		return;
 	}
-	buf_fini(&out);
 	if (login->database == NULL) {
 		login_come_in_to_console(client);
 	} else {

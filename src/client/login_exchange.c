@@ -6,87 +6,153 @@
  *
  * Source: PostgreSQL docs, "Message Flow", "Start-up".
  */
+#include "auth/keyring.h"
 #include "client/client_int.h"
 #include "client/login_int.h"
 #include "conf/config.h"
 #include "core/buf.h"
 #include "core/error.h"
 #include "core/mem.h"
+#include "net/stream.h"
 #include "proto/frame.h"
 #include "proto/msg.h"
 
-/* A PasswordMessage is not longer than this. */
-#define PASSWORD_MAX_BYTES ((uint32_t)65536 - FRAME_HEADER_BYTES)
+/* A message is not longer than this. */
+#define RESPONSE_MAX_BYTES ((uint32_t)65536 - FRAME_HEADER_BYTES)
+
+/* Whom a user without a secret resembles: one of those in auth_file, always the
+ * same. */
+static const char *
+find_model(const struct login *login, const struct keyring *keyring)
+{
+	size_t count = config_credential_count(login->config);
+	const char *secret;
+
+	if (count == 0) {
+		return NULL;
+	}
+	secret = config_credential(
+	    login->config, keyring_number(keyring, login->startup.user) % count)
+	             ->secret;
+	return secret[0] == '\0' ? NULL : secret;
+}
 
 struct login_facts
 login_gather_facts(const struct client *client)
 {
 	const struct login *login = client->login;
-
-	return (struct login_facts){
+	struct keyring *keyring = pools_keyring(client->set->pools);
+	struct login_facts facts = {
 	    .method = login->method,
 	    .user = login->startup.user,
 	    .secret = login->secret,
 	    /* The console is no database: who may enter is who it says. */
 	    .forced_user = login->database == NULL ? login->startup.user
 	                                           : login->database->user,
-	    .scram_iterations = config_most_iterations(login->config),
+	    .model = find_model(login, keyring),
+	    .most_iterations = config_most_iterations(login->config),
+	    .scram_iterations =
+	        config_settings(login->config)->scram_iterations,
+	    .keyring = keyring,
 	};
+
+	facts.binding.size = stream_tls_server_end_point(
+	    client->stream, facts.binding.end_point);
+	return facts;
 }
 
 void
 login_begin_exchange(struct client *client)
 {
+	struct login *login = client->login;
 	struct login_facts facts = login_gather_facts(client);
 	struct buf out = {0};
 	struct error err;
 
-	switch (login_begin(&facts, &err)) {
+	login_put_negotiation(client, &out);
+	switch (login_begin(&facts, &login->exchange, &out, &err)) {
 	case LOGIN_ACCEPT:
-		login_accept(client);
+		login_accept(client, &out);
 		return;
-	case LOGIN_ASK_PASSWORD:
+	case LOGIN_ASK:
 		client_set_state(client, CLIENT_PASSWORD);
-		msg_authentication_cleartext_password(&out);
 		login_send(client, &out);
 		return;
 	case LOGIN_REFUSE:
+		buf_fini(&out);
 		login_refuse(client, &err);
 		return;
 	}
 }
 
+/* One whole message, which is wiped before CLIENT may be closed. */
+static void
+take_response(struct client *client, uint8_t *body, size_t size)
+{
+	struct login *login = client->login;
+	enum login_step step;
+	struct login_facts facts = login_gather_facts(client);
+	const char *obstacle;
+	struct buf out = {0};
+	struct error err;
+
+	step = login_answer(&facts, login->exchange, body, size, &out, &err);
+	mem_wipe(body, size);
+	switch (step) {
+	case LOGIN_ACCEPT:
+		login_accept(client, &out);
+		return;
+	case LOGIN_ASK:
+		login_send(client, &out);
+		return;
+	case LOGIN_REFUSE:
+		obstacle = login_obstacle(&facts);
+		if (obstacle != NULL) {
+			log_info(&client->log,
+			    "login cannot succeed: %s user=%s", obstacle,
+			    facts.user);
+		}
+		buf_fini(&out);
+		login_refuse(client, &err);
+		return;
+	}
+}
+
+/* What came is no answer. */
+static void
+refuse_frame(struct client *client, const struct frame *frame)
+{
+	struct error err;
+
+	if (frame->type == MSG_PASSWORD) {
+		error_set(&err, SQLSTATE_PROTOCOL_VIOLATION,
+		    "invalid message length");
+	} else {
+		error_set(&err, SQLSTATE_PROTOCOL_VIOLATION,
+		    "expected %s response, got message type 0x%02X",
+		    login_exchange_expects(client->login->exchange),
+		    frame->type);
+	}
+	login_refuse(client, &err);
+}
+
 size_t
 login_take_response(struct client *client, uint8_t *bytes, size_t size)
 {
-	struct frame frame;
-	struct login_facts facts;
-	struct error err;
+	struct frame frame = {.type = bytes[0]};
 	enum frame_result result =
-	    frame_parse(bytes, size, PASSWORD_MAX_BYTES, &frame);
-	enum login_step step;
+	    frame_parse(bytes, size, RESPONSE_MAX_BYTES, &frame);
 
-	if (result == FRAME_PARTIAL) {
+	if (result == FRAME_PARTIAL && bytes[0] == MSG_PASSWORD) {
 		return 0;
 	}
-	if (result == FRAME_BAD || frame.type != MSG_PASSWORD) {
-		error_set(&err, SQLSTATE_PROTOCOL_VIOLATION,
-		    "expected password response, got message type 0x%02X",
-		    bytes[0]);
-		login_refuse(client, &err);
+	if (result != FRAME_OK || frame.type != MSG_PASSWORD) {
+		refuse_frame(client, &frame);
 		return 0;
 	}
 	if (size < frame_bytes(&frame)) {
 		return 0;
 	}
-	facts = login_gather_facts(client);
-	step = login_check_password(
-	    &facts, bytes + FRAME_HEADER_BYTES, frame.body_bytes, &err);
-	mem_wipe(bytes, frame_bytes(&frame));
-	if (step == LOGIN_ACCEPT) {
-		login_accept(client);
-	} else {
-		login_refuse(client, &err);
-	}
+	take_response(client, bytes + FRAME_HEADER_BYTES, frame.body_bytes);
 	return frame_bytes(&frame);
 }

@@ -40,8 +40,9 @@ struct login {
 	                                         the console */
 	struct config *config;                /* shared; the one judged by */
 	enum login_method method; /* valid from login_choose_method() on */
-	char *secret;     /* owned, wiped; NULL: no such user, or not found out
-	                     yet */
+	char *secret; /* owned, wiped; NULL: no such user, or not found out
+	                 yet */
+	struct login_exchange *exchange; /* owned; from CLIENT_PASSWORD on */
 	bool refused_ssl; /* an SSLRequest was answered already */
 	bool refused_gss; /* and a GSSENCRequest */
 };
@@ -66,11 +67,16 @@ void login_on_startup(struct client *client);
 void login_on_secret(
     struct client *client, const char *secret, const struct error *err);
 
-/* CLIENT is who it says. */
-void login_accept(struct client *client);
+/* CLIENT is who it says. It is told so behind what is in OUT, which is ended.
+ */
+void login_accept(struct client *client, struct buf *out);
 
 /* Closes CLIENT; it is told ERR. */
 void login_refuse(struct client *client, const struct error *err);
+
+/* Appends what is still to be said about the protocol, which is the first thing
+ * a client is told. Closes nothing. */
+void login_put_negotiation(struct client *client, struct buf *out);
 
 /* Sends OUT, if there is anything in it, and ends it. */
 void login_send(struct client *client, struct buf *out);

@@ -4,16 +4,36 @@
 #include "client/client_int.h"
 #include "client/login_int.h"
 #include "conf/config.h"
+#include "core/error.h"
 
 int
 login_choose_method(struct client *client, struct error *err)
 {
 	struct login *login = client->login;
-	const struct settings *settings = config_settings(login->config);
 
-	(void)err; /* auth_type itself rejects nobody */
-	login->method = settings->auth_type == AUTH_ANY ? LOGIN_ANY
-	    : settings->auth_type == AUTH_TRUST         ? LOGIN_TRUST
-	                                                : LOGIN_PLAIN;
-	return 0;
+	switch ((enum auth_type)config_settings(login->config)->auth_type) {
+	case AUTH_TRUST:
+		login->method = LOGIN_TRUST;
+		return 0;
+	case AUTH_PLAIN:
+		login->method = LOGIN_PLAIN;
+		return 0;
+	case AUTH_ANY:
+		login->method = LOGIN_ANY;
+		return 0;
+	case AUTH_MD5:
+		login->method = LOGIN_MD5;
+		return 0;
+	case AUTH_SCRAM_SHA_256:
+		login->method = LOGIN_SCRAM;
+		return 0;
+	case AUTH_CERT:
+	case AUTH_HBA:
+	case AUTH_LDAP:
+	case AUTH_PAM:
+		break;
+	}
+	error_set(err, SQLSTATE_INVALID_AUTHORIZATION,
+	    "auth_type is one that does not exist yet");
+	return -1;
 }

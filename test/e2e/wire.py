@@ -291,8 +291,21 @@ class Wire:
             inner = hashlib.md5((password + user).encode()).hexdigest()
             outer = hashlib.md5(inner.encode() + payload[4:8]).hexdigest()
             self.send(frame("p", text("md5" + outer)))
+        elif kind in (10, 11, 12):
+            self._answer_sasl(kind, payload[4:], password)
         elif kind != 0:
             raise RuntimeError(f"authentication {kind} is not spoken here")
+
+    def _answer_sasl(self, kind, data, password):
+        import scram  # which is written in terms of this module
+
+        if kind == 10:
+            self.exchange = scram.Exchange(password)
+            self.send(scram.initial(self.exchange.first()))
+        elif kind == 11:
+            self.send(frame("p", self.exchange.final(data)))
+        else:
+            self.exchange.verify(data)
 
     def read_result(self):
         """Reads up to ReadyForQuery; raises the (last) error after it."""

@@ -155,7 +155,7 @@ static const char *const bad_secrets[] = {
     "SCRAM-SHA-256$:ES/KlS5SHTzow0N11QAD7A==$" KEY_A ":" KEY_B,
     "SCRAM-SHA-256$-1:ES/KlS5SHTzow0N11QAD7A==$" KEY_A ":" KEY_B,
     "SCRAM-SHA-256$4096x:ES/KlS5SHTzow0N11QAD7A==$" KEY_A ":" KEY_B,
-    "SCRAM-SHA-256$1000001:ES/KlS5SHTzow0N11QAD7A==$" KEY_A ":" KEY_B,
+    "SCRAM-SHA-256$2147483648:ES/KlS5SHTzow0N11QAD7A==$" KEY_A ":" KEY_B,
     "SCRAM-SHA-256$99999999999999:ES/KlS5SHTzow0N11QAD7A==$" KEY_A ":" KEY_B,
     "SCRAM-SHA-256$4096:!!!!$" KEY_A ":" KEY_B,
     "SCRAM-SHA-256$4096:ES/KlS5SHTzow0N11QAD7A==$" KEY_A,
@@ -164,6 +164,17 @@ static const char *const bad_secrets[] = {
     "SCRAM-SHA-256$4096:ES/KlS5SHTzow0N11QAD7A==$" KEY_A ":" KEY_B "x",
     "SCRAM-SHA-256$4096:ES/KlS5SHTzow0N11QAD7A==$" KEY_A KEY_A ":" KEY_B,
 };
+
+START_TEST(scram_secret_may_ask_for_more_iterations_than_we_run)
+{
+	struct scram_secret secret;
+
+	ck_assert(scram_secret_parse(&secret,
+	    "SCRAM-SHA-256$2147483647:ES/KlS5SHTzow0N11QAD7A==$" KEY_A
+	    ":" KEY_B));
+	ck_assert_int_eq(secret.iterations, INT32_MAX);
+}
+END_TEST
 
 START_TEST(scram_secret_parse_refuses_what_is_none)
 {
@@ -189,6 +200,8 @@ main(void)
 	tcase_add_test(
 	    theme, scram_prepare_takes_little_time_for_hostile_passwords);
 	tcase_add_test(theme, scram_keys_of_a_real_secret_come_out);
+	tcase_add_test(
+	    theme, scram_secret_may_ask_for_more_iterations_than_we_run);
 	tcase_add_loop_test(theme, scram_secret_parse_refuses_what_is_none, 0,
 	    sizeof(bad_secrets) / sizeof(*bad_secrets));
 	suite_add_tcase(suite, theme);

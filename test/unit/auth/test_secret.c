@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "auth/keyring.h"
 #include "auth/secret.h"
 #include "core/error.h"
 #include "core/mem.h"
@@ -37,6 +38,7 @@
 #define MD5_PENCIL "md5848c5ae3da80a228f65fc9770e19f9de"
 
 static struct error err;
+static struct keyring *keyring;
 
 static const struct {
 	const char *secret;
@@ -101,11 +103,11 @@ static const struct {
 
 START_TEST(secret_fits_the_right_password_and_no_other)
 {
-	ck_assert_msg(secret_fits(fits[_i].secret, fits[_i].user,
+	ck_assert_msg(secret_fits(keyring, fits[_i].secret, fits[_i].user,
 	                  fits[_i].password, 4096) == fits[_i].fits,
 	    "%s", fits[_i].label);
 	/* The padding changes nothing about the answer. */
-	ck_assert_msg(secret_fits(fits[_i].secret, fits[_i].user,
+	ck_assert_msg(secret_fits(keyring, fits[_i].secret, fits[_i].user,
 	                  fits[_i].password, 0) == fits[_i].fits,
 	    "%s", fits[_i].label);
 }
@@ -116,9 +118,9 @@ START_TEST(secret_fits_passwords_of_65535_bytes)
 	char *password = mem_zalloc(65536);
 
 	memset(password, 'x', 65535);
-	ck_assert(secret_fits(password, "u", password, 4096));
+	ck_assert(secret_fits(keyring, password, "u", password, 4096));
 	password[65534] = 'y';
-	ck_assert(!secret_fits("xxxx", "u", password, 0));
+	ck_assert(!secret_fits(keyring, "xxxx", "u", password, 0));
 	free(password);
 }
 END_TEST
@@ -131,7 +133,7 @@ measure(const char *secret, long *least)
 	clock_t start = clock();
 	long cost;
 
-	(void)secret_fits(secret, "someone", "pencil", 20000);
+	(void)secret_fits(keyring, secret, "someone", "pencils", 20000);
 	cost = (long)(clock() - start);
 	*least = cost < *least ? cost : *least;
 }
@@ -157,6 +159,43 @@ START_TEST(secret_fits_costs_the_same_for_unknown_users_and_all_kinds)
 }
 END_TEST
 
+START_TEST(secret_fits_computes_a_right_password_once_and_keeps_its_key)
+{
+	struct keyring *own = keyring_new();
+	struct scram_secret secret;
+	uint8_t key[SCRAM_KEY_BYTES];
+
+	ck_assert(scram_secret_parse(&secret, SCRAM_PENCIL));
+	ck_assert(!secret_fits(own, SCRAM_PENCIL, "u", "pen", 20000));
+	ck_assert_uint_eq(keyring_count(own), 0);
+	ck_assert(!keyring_find(own, secret.stored_key, key));
+	ck_assert_uint_eq(keyring_derivations(own), 2);
+	ck_assert(secret_fits(own, SCRAM_PENCIL, "u", "pencil", 20000));
+	ck_assert_uint_eq(keyring_derivations(own), 4);
+	ck_assert(secret_fits(own, SCRAM_PENCIL, "u", "pencil", 20000));
+	ck_assert_uint_eq(keyring_derivations(own), 4);
+	ck_assert(keyring_find(own, secret.stored_key, key));
+	ck_assert(!secret_fits(own, SCRAM_PENCIL, "u", "pen", 20000));
+	keyring_free(&own);
+}
+END_TEST
+
+START_TEST(secret_fits_nothing_that_would_take_too_long)
+{
+	const char *rest = strchr(SCRAM_PENCIL, ':');
+	char *secret = mem_alloc(strlen(SCRAM_PENCIL) + 16);
+	uint64_t before = keyring_derivations(keyring);
+
+	strcpy(secret, "SCRAM-SHA-256$1000001");
+	strcat(secret, rest);
+	ck_assert_int_eq(secret_kind(secret), SECRET_SCRAM);
+	ck_assert(!secret_fits(keyring, secret, "u", "pencil", 0));
+	ck_assert(!secret_fits(keyring, secret, "u", secret, 0));
+	ck_assert_uint_eq(keyring_derivations(keyring), before);
+	free(secret);
+}
+END_TEST
+
 START_TEST(secret_cleartext_is_only_the_password_itself)
 {
 	const char *password = NULL;
@@ -177,6 +216,7 @@ main(void)
 {
 	Suite *suite = suite_create("secret");
 	TCase *theme = tcase_create("secret");
+	int failed;
 
 	tcase_add_loop_test(theme, secret_kind_is_told_from_the_form, 0,
 	    sizeof(kinds) / sizeof(*kinds));
@@ -185,7 +225,13 @@ main(void)
 	tcase_add_test(theme, secret_fits_passwords_of_65535_bytes);
 	tcase_add_test(
 	    theme, secret_fits_costs_the_same_for_unknown_users_and_all_kinds);
+	tcase_add_test(theme,
+	    secret_fits_computes_a_right_password_once_and_keeps_its_key);
+	tcase_add_test(theme, secret_fits_nothing_that_would_take_too_long);
 	tcase_add_test(theme, secret_cleartext_is_only_the_password_itself);
 	suite_add_tcase(suite, theme);
-	return unit_run(suite);
+	keyring = keyring_new();
+	failed = unit_run(suite);
+	keyring_free(&keyring);
+	return failed;
 }

@@ -40,10 +40,6 @@ static const struct text_case {
 } texts[] = {
     {"the least", HEAD, ""},
     {"nothing", "",
-        "error f: auth_type = md5 (the default): this way of checking clients "
-        "does not exist yet in this version; set auth_type to plain (password "
-        "in clear text), trust (any password, known users) or any (any user "
-        "name; every database needs user=)\n"
         "note f: auth_file is not given, so no user is known and nobody can "
         "log in with auth_type = md5\n"
         "note f: no databases are given: there is only the console\n"},
@@ -590,17 +586,17 @@ static const struct instant_case {
         "\"u\"\n",
         "any 127.0.0.1:6432 app=db1:5432,db2:5432/app u -"},
     {"host=db1 port=1 dbname=app user=u password='a b'", "",
-        "plain 127.0.0.1:6432 app=db1:1/app u a b"},
+        "scram-sha-256 127.0.0.1:6432 app=db1:1/app u a b"},
     {"postgresql://u:p%40@[::1]:5433,b/x?connect_timeout=3", "",
-        "plain 127.0.0.1:6432 x=::1:5433,b:5432/x u p@"},
-    {"postgres://u:p@h", "", "plain 127.0.0.1:6432 u=h:5432/u u p"},
+        "scram-sha-256 127.0.0.1:6432 x=::1:5433,b:5432/x u p@"},
+    {"postgres://u:p@h", "", "scram-sha-256 127.0.0.1:6432 u=h:5432/u u p"},
     {"user=u password=p listen_port=7000 listen_addr=0.0.0.0", "",
-        "plain 0.0.0.0:7000 u=/var/run/postgresql:5432/u u p"},
+        "scram-sha-256 0.0.0.0:7000 u=/var/run/postgresql:5432/u u p"},
     {"user=u password=p auth_type=trust", "",
         "trust 127.0.0.1:6432 u=/var/run/postgresql:5432/u u p"},
     {"user=u password=p sslmode=prefer gssencmode=disable "
      "target_session_attrs=read-write keepalives=1 client_encoding=auto",
-        "", "plain 127.0.0.1:6432 u=/var/run/postgresql:5432/u u p"},
+        "", "scram-sha-256 127.0.0.1:6432 u=/var/run/postgresql:5432/u u p"},
     {"user=u sslmode=require",
         "error server_tls_sslmode = require: TLS towards servers does not "
         "exist yet in this version; accepted: disable, allow, prefer\n",
@@ -688,7 +684,8 @@ START_TEST(a_password_may_come_from_the_environment)
 	ck_assert_int_eq(setenv("PGPASSWORD", "secret", 1), 0);
 	config = config_from_connstr("user=u host=h", &found);
 	ck_assert_ptr_nonnull(config);
-	ck_assert_int_eq(config_settings(config)->auth_type, AUTH_PLAIN);
+	ck_assert_int_eq(
+	    config_settings(config)->auth_type, AUTH_SCRAM_SHA_256);
 	ck_assert_str_eq(config_find_credential(config, "u")->secret, "secret");
 	config_unref(&config);
 	problems_fini(&found);
