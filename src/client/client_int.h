@@ -223,8 +223,9 @@ struct client {
 	const char *pin;      /* static; why it keeps its server */
 	enum pin_trial pin_trial; /* whether that may be taken back */
 	bool pin_refused;         /* on trial: by an error, the only answer */
-	char *user;               /* owned; as it logged in; NULL before */
-	char *database;           /* owned */
+	bool pin_is_logged;
+	char *user;     /* owned; as it logged in; NULL before */
+	char *database; /* owned */
 	struct address peer;
 	uint64_t id;
 	uint8_t key[KEY_LONG_BYTES]; /* its own cancel key */
@@ -351,6 +352,10 @@ void link_restore(struct client *client);
 /* The client keeps its server from now on, for REASON (static). */
 void link_pin(struct client *client, const char *reason);
 
+/* The same of a client that has a server and no pin, if it may be taken back:
+ * see pin.h. */
+void link_pin_on_trial(struct client *client, const char *reason);
+
 /* Leaves the server for good; for client_close(). */
 void link_cut(struct client *client);
 
@@ -394,7 +399,8 @@ void replay_fini(struct client *client);
 /* login_welcome.c: the client has its own server, whose greeting is its. */
 void login_on_private(struct client *client);
 
-/* login_welcome.c: the server SERVER answered for the settings, or ERR says why not. */
+/* login_welcome.c: the server SERVER answered for the settings, or ERR says why
+ * not. */
 void login_on_welcome(struct client *client, const struct error *err);
 
 #endif

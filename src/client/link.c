@@ -56,14 +56,19 @@ on_server_drained(void *holder)
 void
 link_pin(struct client *client, const char *reason)
 {
-	if (client->pin != NULL || client->server == NULL) {
-		client->pin_trial = PIN_FINAL;
-		return;
+	if (client->pin == NULL && client->server != NULL) {
+		link_pin_on_trial(client, reason);
 	}
+	pin_is_final(client);
+}
+
+void
+link_pin_on_trial(struct client *client, const char *reason)
+{
+	assert(client->pin == NULL && client->server != NULL);
 	assert(!client->on_replica); /* only certain reads go there */
 	client->pin = reason;
 	server_pin(client->server, reason);
-	log_debug(&client->log, "keeps its server: %s", reason);
 }
 
 /* ---- coming together ----------------------------------------------------- */

@@ -12,8 +12,10 @@
 #include <string.h>
 
 #include "client/client_int.h"
+#include "conf/settings.h"
 #include "proto/error_fields.h"
 #include "proto/frame.h"
+#include "server/pool_int.h"
 #include "server/server_int.h"
 
 /* Whether the server has nothing to answer but what of ours travels in front
@@ -41,10 +43,24 @@ pin_for_text(struct client *client, const char *reason, bool is_unread)
 	if (client->pin != NULL || client->server == NULL) {
 		return; /* on trial: so is what follows in its batch */
 	}
-	link_pin(client, reason);
 	if (is_unread && !client->untracks && is_settled(client->server)) {
+		link_pin_on_trial(client, reason);
 		client->pin_trial = PIN_OPEN;
 		client->pin_refused = false;
+	} else {
+		link_pin(client, reason);
+	}
+}
+
+void
+pin_is_final(struct client *client)
+{
+	client->pin_trial = PIN_FINAL;
+	/* In session pooling everybody keeps a server: nothing to look into. */
+	if (client->pin != NULL && !client->pin_is_logged &&
+	    client->pool->options.mode != POOL_MODE_SESSION) {
+		client->pin_is_logged = true;
+		log_info(&client->log, "pinned to its server: %s", client->pin);
 	}
 }
 
@@ -113,5 +129,5 @@ pin_on_answer(struct client *client, const struct frame *frame,
 	default:
 		break;
 	}
-	client->pin_trial = PIN_FINAL;
+	pin_is_final(client);
 }

@@ -27,6 +27,10 @@ enum pin_trial {
  * nothing else to answer. */
 void pin_for_text(struct client *client, const char *reason, bool is_unread);
 
+/* What keeps CLIENT on its server is not going to be taken back: says so in the
+ * log, once. */
+void pin_is_final(struct client *client);
+
 /* Whether waiting until all before it is answered gets such a text a trial. */
 bool pin_has_to_wait(const struct client *client);
 

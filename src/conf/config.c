@@ -95,7 +95,7 @@ config_with_setting(const struct config *config, const char *key,
 	changed->directory = directory_ref(config->directory);
 	settings_copy(&changed->settings, &config->settings);
 	if (settings_set(&changed->settings, row, value, err) < 0 ||
-	    setting_check_status(&changed->settings, row, err) < 0) {
+	    setting_check_status(&changed->settings, row, false, err) < 0) {
 		config_unref(&changed);
 	}
 	return changed;

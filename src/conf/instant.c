@@ -117,7 +117,7 @@ apply_setting(struct instant *instant, const char *name, const char *value)
 	struct settings *settings = &instant->config->settings;
 
 	if (settings_set(settings, row, value, instant->err) < 0 ||
-	    (setting_check_status(settings, row, instant->err)) < 0) {
+	    setting_check_status(settings, row, false, instant->err) < 0) {
 		return -1;
 	}
 	if (strcmp(name, "auth_type") == 0) {

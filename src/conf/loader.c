@@ -193,7 +193,8 @@ check_row(struct loader *loader, size_t index, const char *file)
 	if (origin->is_wrong) {
 		return;
 	}
-	if (setting_check_status(settings, row, &err) < 0) {
+	if (setting_check_status(settings, row, origin->file == NULL, &err) <
+	    0) {
 		place.file = origin->file == NULL ? file : origin->file;
 		complain(loader, &place, "", &err);
 		return;

@@ -382,9 +382,9 @@ setting_print_default(const struct setting *row, struct buf *out)
 
 int
 setting_check_status(const struct settings *settings, const struct setting *row,
-    struct error *err)
+    bool is_default, struct error *err)
 {
-	struct buf value = {0}, def = {0};
+	struct buf value = {0};
 	int ret = 0;
 
 	if (row->accept == NULL) {
@@ -392,10 +392,8 @@ setting_check_status(const struct settings *settings, const struct setting *row,
 	}
 	assert(!row->secret); /* the message shows the value */
 	print_value(settings, row, &value);
-	setting_print_default(row, &def);
-	ret = value_check_status(row, row->name, buf_text(&value),
-	    str_equal(buf_text(&value), buf_text(&def)), err);
+	ret = value_check_status(
+	    row, row->name, buf_text(&value), is_default, err);
 	buf_fini(&value);
-	buf_fini(&def);
 	return ret;
 }

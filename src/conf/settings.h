@@ -167,9 +167,10 @@ const char *setting_suggest(const char *name);
 int settings_set(struct settings *settings, const struct setting *row,
     const char *text, struct error *err) __attribute__((warn_unused_result));
 
-/* -1 and ERR when the row's present value asks for what does not exist yet. */
+/* -1 and ERR when the row's present value asks for what does not exist yet.
+ * IS_DEFAULT: nobody has written it. */
 int setting_check_status(const struct settings *settings,
-    const struct setting *row, struct error *err)
+    const struct setting *row, bool is_default, struct error *err)
     __attribute__((warn_unused_result));
 
 /*

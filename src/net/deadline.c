@@ -7,6 +7,10 @@
  * and cleared all day costs two list operations each, and a wake-up once per
  * duration. It is only ever moved forward.
  *
+ * What began long ago (a reload has changed a timeout of thousands) has no
+ * place at the end of a list. It is a stray and goes into a heap, so that
+ * nothing is ever searched for.
+ *
  * Invariant: armed_us is not later than any deadline that is set.
  */
 #include "net/deadline.h"
@@ -31,6 +35,8 @@ struct deadline_queue {
 
 struct deadlines {
 	struct loop *loop;             /* borrowed */
+	struct heap strays;            /* of struct deadline .place, by due_us;
+	                                  those that came too late for a list */
 	struct deadline_queue *queues; /* owned; those that are not empty, and
 	                                  some that were not long ago */
 	struct timer timer;
@@ -71,6 +77,30 @@ tell(struct deadlines *set, struct deadline_queue *queue, int most)
 	return told;
 }
 
+static struct deadline *
+first_stray(const struct deadlines *set)
+{
+	struct heap_link *place = heap_first(&set->strays);
+
+	return place == NULL ? NULL : heap_entry(place, struct deadline, place);
+}
+
+/* As tell(), of the strays. */
+static int
+tell_strays(struct deadlines *set, int most)
+{
+	struct deadline *deadline;
+	int told = 0;
+
+	while (told < most && (deadline = first_stray(set)) != NULL &&
+	    deadline->due_us <= loop_now_us(set->loop)) {
+		heap_remove(&set->strays, &deadline->place);
+		deadline->on_due(deadline);
+		told++;
+	}
+	return told;
+}
+
 static void
 on_timer(struct timer *timer)
 {
@@ -79,6 +109,7 @@ on_timer(struct timer *timer)
 	int64_t due_us = NEVER;
 	int left = DUE_PER_TURN;
 
+	left -= tell_strays(set, left);
 	HASH_ITER(hh, set->queues, queue, next)
 	{
 		left -= tell(set, queue, left);
@@ -92,6 +123,9 @@ on_timer(struct timer *timer)
 		} else if (earliest(queue)->due_us < due_us) {
 			due_us = earliest(queue)->due_us;
 		}
+	}
+	if (first_stray(set) != NULL && first_stray(set)->due_us < due_us) {
+		due_us = first_stray(set)->due_us;
 	}
 	set->armed_us = NEVER;
 	timer_stop(&set->timer);
@@ -126,8 +160,15 @@ deadlines_free(struct deadlines **setp)
 		HASH_DEL(set->queues, queue);
 		free(queue);
 	}
+	heap_fini(&set->strays);
 	free(set);
 	*setp = NULL;
+}
+
+uint64_t
+deadlines_steps(const struct deadlines *set)
+{
+	return set->strays.steps;
 }
 
 static struct deadline_queue *
@@ -145,34 +186,36 @@ find_queue(struct deadlines *set, int64_t duration_us)
 	return queue;
 }
 
-/* In its place, which is the end unless its start lies in the past. */
+/* At the end of its list, unless something there is due later. */
 static void
-insert(struct list *list, struct deadline *deadline)
+insert(struct deadlines *set, struct deadline *deadline)
 {
-	struct list_link *after = NULL;
-	struct list_link *at = list->head == NULL ? NULL : list->head->prev;
+	struct list *list = &deadline->queue->list;
 
-	while (at != NULL &&
-	    list_entry(at, struct deadline, link)->due_us > deadline->due_us) {
-		after = at;
-		at = at == list->head ? NULL : at->prev;
-	}
-	if (after == NULL) {
+	if (list->head == NULL ||
+	    list_entry(list->head->prev, struct deadline, link)->due_us <=
+	        deadline->due_us) {
 		list_append(list, &deadline->link);
-	} else {
-		list_insert_before(list, after, &deadline->link);
+		return;
 	}
+	assert(deadline->due_us >= 0);
+	heap_set(&set->strays, &deadline->place, (uint64_t)deadline->due_us);
 }
 
 void
 deadline_set(struct deadlines *set, struct deadline *deadline, int64_t start_us,
     int64_t duration_us, void (*on_due)(struct deadline *deadline))
 {
+	if (deadline_is_set(deadline) && deadline->on_due == on_due &&
+	    deadline->due_us == start_us + duration_us) {
+		return; /* a reload that changes nothing about it */
+	}
 	deadline_clear(deadline);
+	deadline->set = set;
 	deadline->queue = find_queue(set, duration_us);
 	deadline->due_us = start_us + duration_us;
 	deadline->on_due = on_due;
-	insert(&deadline->queue->list, deadline);
+	insert(set, deadline);
 	if (deadline->due_us < set->armed_us) {
 		arm(set, deadline->due_us);
 	}
@@ -181,7 +224,9 @@ deadline_set(struct deadlines *set, struct deadline *deadline, int64_t start_us,
 void
 deadline_clear(struct deadline *deadline)
 {
-	if (deadline_is_set(deadline)) {
+	if (list_is_linked(&deadline->link)) {
 		list_remove(&deadline->queue->list, &deadline->link);
+	} else if (heap_is_linked(&deadline->place)) {
+		heap_remove(&deadline->set->strays, &deadline->place);
 	}
 }

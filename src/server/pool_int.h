@@ -278,8 +278,18 @@ void pool_tick(struct pool *pool, int64_t now_us);
 
 /* ---- pool_private.c ------------------------------------------------------ */
 
-/* Opens what is missing for the waiters of POOL_PRIVATE. */
-void pool_open_private(struct pool *pool);
+/* The oldest waiter of POOL_PRIVATE that nothing is on its way for: those that
+ * something is, no more than servers of the pool, stand before it. NULL: none.
+ */
+struct waiter *private_first(const struct pool *pool);
+
+/* The same if SLOT is the primary's and could have a connection for it, as far
+ * as the size of the pool is concerned: an idle one would make room. */
+const struct waiter *private_wants(const struct pool_slot *slot);
+
+/* Opens a connection in SLOT, the primary's, for private_first(); true if there
+ * was room. May close idle servers. */
+bool private_open(struct pool_slot *slot);
 
 /* SERVER, new, is to be WAITER's. */
 void private_attach(struct server *server, struct waiter *waiter);

@@ -52,10 +52,8 @@ private_forget(struct waiter *waiter)
 	}
 }
 
-/* The first of the queue that nothing is on its way for: those that something
- * is, stand before it. */
-static struct waiter *
-first_without(const struct pool *pool)
+struct waiter *
+private_first(const struct pool *pool)
 {
 	list_foreach (&pool->queues[POOL_PRIVATE], link) {
 		struct waiter *waiter = list_entry(link, struct waiter, link);
@@ -65,6 +63,19 @@ first_without(const struct pool *pool)
 		}
 	}
 	return NULL;
+}
+
+const struct waiter *
+private_wants(const struct pool_slot *slot)
+{
+	const struct pool *pool = slot->pool;
+	bool has_place = slot->count < pool->options.size ||
+	    (slot->count == pool->options.size &&
+	        slot->by_state[SERVER_IDLE].count > 0);
+
+	return has_place && cluster_is_primary(pool->cluster, slot->node)
+	    ? private_first(pool)
+	    : NULL;
 }
 
 static bool
@@ -92,17 +103,17 @@ make_room(struct pool_slot *slot, const struct waiter *waiter)
 	return has_room(slot, waiter);
 }
 
-void
-pool_open_private(struct pool *pool)
+bool
+private_open(struct pool_slot *slot)
 {
-	struct node *node = cluster_primary(pool->cluster);
-	struct pool_slot *slot = node == NULL ? NULL : pool_slot_of(pool, node);
-	struct waiter *waiter;
+	struct waiter *waiter = private_first(slot->pool);
 
-	while (slot != NULL && (waiter = first_without(pool)) != NULL &&
-	    !slot_is_pausing(slot) && make_room(slot, waiter)) {
-		server_connect_private(slot, waiter);
+	if (waiter == NULL || slot_is_pausing(slot) ||
+	    !make_room(slot, waiter)) {
+		return false;
 	}
+	server_connect_private(slot, waiter);
+	return true;
 }
 
 bool
@@ -130,7 +141,6 @@ private_arrived(struct server *server)
 	struct waiter *waiter = server->expects;
 
 	detach(server);
-	server->is_settled_once = true;
 	server_pin(server, "replication");
 	server_set_state(server, SERVER_IDLE);
 	pool_forget(waiter);

@@ -40,6 +40,34 @@ pool_take(
 	                                                         : server;
 }
 
+/* The slot of the primary, wherever its turn is; NULL while none is known. */
+static struct pool_slot *
+primary_slot(struct pool *pool)
+{
+	const struct node *node = cluster_primary(pool->cluster);
+
+	return node == NULL ? NULL : pool_slot_of(pool, node);
+}
+
+/* The oldest of CLASS that is to be granted something. */
+static struct waiter *
+head_of(const struct pool *pool, enum pool_class class)
+{
+	return class == POOL_PRIVATE
+	    ? private_first(pool)
+	    : list_first(&pool->queues[class], struct waiter, link);
+}
+
+/* What is free makes room for the first of POOL_PRIVATE, to which it is of no
+ * use as it is; false if nothing is. */
+static bool
+make_way(struct pool *pool)
+{
+	struct pool_slot *slot = primary_slot(pool);
+
+	return slot != NULL && private_open(slot);
+}
+
 /* Grants one server to the oldest waiter that one fits; false if none does. */
 static bool
 grant_one(struct pool *pool)
@@ -51,8 +79,7 @@ grant_one(struct pool *pool)
 		struct server *server;
 
 		for (int i = 0; i < POOL_CLASSES; i++) {
-			struct waiter *head =
-			    list_first(&pool->queues[i], struct waiter, link);
+			struct waiter *head = head_of(pool, (enum pool_class)i);
 
 			if (head != NULL && !tried[i] &&
 			    (oldest == NULL ||
@@ -64,6 +91,12 @@ grant_one(struct pool *pool)
 			return false;
 		}
 		tried[oldest->class] = true;
+		if (oldest->class == POOL_PRIVATE) {
+			if (make_way(pool)) {
+				return true;
+			}
+			continue;
+		}
 		server = take(pool, oldest->class, oldest->profile);
 		if (server != NULL && slot_yields(server, oldest)) {
 			return true;
@@ -109,12 +142,13 @@ open_for(struct pool *pool, enum pool_class class)
 	size_t wanted = pool->queues[class].count;
 	struct pool_slot *slot = NULL;
 
-	if (class == POOL_PRIVATE && cluster_primary(pool->cluster) != NULL) {
-		pool_open_private(pool);
+	if (wanted == 0) {
 		return;
 	}
-
-	if (wanted == 0) {
+	if (class == POOL_PRIVATE && primary_slot(pool) != NULL) {
+		while (private_open(primary_slot(pool))) {
+			/* and the next */
+		}
 		return;
 	}
 	if (class == POOL_READ && pool_has_replica(pool)) {

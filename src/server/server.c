@@ -282,6 +282,15 @@ say_goodbye(struct server *server)
 	}
 }
 
+/* Ended by us: that says nothing about the node, nor about the login. */
+static bool
+is_own_will(enum close_reason reason)
+{
+	return reason == CLOSE_SERVER_KILLED ||
+	    reason == CLOSE_SERVER_OBSOLETE ||
+	    reason == CLOSE_SERVER_CLIENT_LEFT;
+}
+
 /* It has ended before it was of any use. */
 static void
 fail_login(
@@ -292,6 +301,10 @@ fail_login(
 	bool is_private = server->replication != REPLICATION_NONE;
 	struct error err;
 
+	if (is_own_will(reason)) {
+		(void)private_is_lost(server); /* who waits, waits on */
+		return;
+	}
 	if (detail != NULL) {
 		err = *detail;
 	} else {
@@ -304,7 +317,7 @@ fail_login(
 	    reason == CLOSE_SERVER_LOGIN_FAILED && !slot_is_at_fault(&err)) {
 		/* That it may not replicate is no concern of others. */
 		private_refuse(waiter, &err);
-	} else if (reason != CLOSE_SERVER_CLIENT_LEFT) {
+	} else {
 		slot_failed(slot, &err, false);
 	}
 }
@@ -435,6 +448,14 @@ server_has_lived(const struct server *server, int64_t now_us)
 	    shortened(lifetime_us, server->id);
 }
 
+/* Whether a server that is free may stay. */
+static bool
+is_wanted(const struct server *server)
+{
+	return !server->retire && !server->slot->is_old &&
+	    !pool_is_paused(server->slot->pool);
+}
+
 /* Free at last: to the idle ones, or to the end if it is not wanted. */
 static void
 become_idle(struct server *server)
@@ -448,7 +469,7 @@ become_idle(struct server *server)
 		return;
 	}
 	params_fini(&server->before);
-	if (server->retire || slot->is_old || pool_is_paused(slot->pool)) {
+	if (!is_wanted(server)) {
 		server_close(server, CLOSE_SERVER_OBSOLETE, NULL);
 		return;
 	}
@@ -493,7 +514,13 @@ server_login_done(struct server *server)
 	scram_client_free(&server->scram);
 	if (server->expects != NULL) {
 		slot_connected(server->slot);
-		private_arrived(server);
+		server->is_settled_once = true;
+		if (is_wanted(server)) {
+			private_arrived(server);
+		} else {
+			(void)private_is_lost(server);
+			server_close(server, CLOSE_SERVER_OBSOLETE, NULL);
+		}
 	} else if (!server_begin_connect_query(server)) {
 		server_come_in(server);
 	}

@@ -158,7 +158,7 @@ const struct waiter *
 slot_wants(const struct pool_slot *slot)
 {
 	const struct pool *pool = slot->pool;
-	const struct waiter *waiter;
+	const struct waiter *waiter, *private;
 
 	if (pool->waiting == 0 || slot_is_pausing(slot) ||
 	    pool_is_halted(pool)) {
@@ -166,10 +166,15 @@ slot_wants(const struct pool_slot *slot)
 	}
 	/* What is on its way is for the oldest of them. */
 	waiter = waiter_behind(slot, slot_coming(slot));
-	if (waiter == NULL || slot->count < pool->options.size) {
-		return waiter;
+	if (waiter != NULL && slot->count >= pool->options.size &&
+	    !may_use_reserve(slot, waiter)) {
+		waiter = NULL;
 	}
-	return may_use_reserve(slot, waiter) ? waiter : NULL;
+	private = private_wants(slot);
+	return waiter == NULL ||
+	        (private != NULL && private->arrival < waiter->arrival)
+	    ? private
+	    : waiter;
 }
 
 bool
@@ -181,6 +186,9 @@ slot_open(struct pool_slot *slot)
 	if (waiter == NULL) {
 		slot_stop_waiting(slot);
 		return false;
+	}
+	if (waiter->class == POOL_PRIVATE) {
+		return private_open(slot);
 	}
 	if (!slot_make_room(slot, waiter)) {
 		return false;

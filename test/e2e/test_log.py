@@ -88,6 +88,42 @@ def test_query_text_is_not_logged_ordinarily(pgweir):
     assert "4111" not in proxy.log()
 
 
+@pytest.mark.parametrize("text, reason", [
+    ("create temp table t (n int)", "temporary object"),
+    ("select pg_advisory_lock(1)", "session advisory lock"),
+    ("listen news", "LISTEN")])
+def test_why_a_client_keeps_its_server_is_logged_once(pgweir, text, reason):
+    proxy = pgweir()
+    with proxy.login() as conn:
+        for _ in range(3):
+            conn.ask(text if _ == 0 else "select 1 for update")
+            conn.ask("declare c cursor with hold for select 1")
+            conn.ask("close c")
+    proxy.wait_for_log("closing because: client")
+    lines = [line for line in proxy.log().splitlines()
+             if "pinned to its server: " in line]
+    assert len(lines) == 1, lines
+    assert f"pinned to its server: {reason}" in lines[0]
+    assert " INFO " in lines[0] and "user=app" in lines[0]
+
+
+def test_a_typing_error_pins_nobody_and_leaves_no_line(pgweir):
+    proxy = pgweir()
+    with proxy.login() as conn:
+        with pytest.raises(wire.WireError):
+            conn.ask("selct 1")
+    proxy.wait_for_log("closing because: client")
+    assert "pinned to its server" not in proxy.log()
+
+
+def test_session_pooling_is_no_pin_worth_a_line(pgweir):
+    proxy = pgweir(pool_mode="session")
+    with proxy.login() as conn:
+        conn.ask("create temp table t (n int)")
+    proxy.wait_for_log("closing because: client")
+    assert "pinned to its server" not in proxy.log()
+
+
 def test_log_connections_off_is_quiet(pgweir):
     proxy = pgweir(log_connections=0, log_disconnections=0)
     since = proxy.log_size()

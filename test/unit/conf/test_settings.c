@@ -195,7 +195,8 @@ START_TEST(what_does_not_exist_yet_is_refused)
 		ck_assert_int_eq(
 		    settings_set(&settings, setting, row->text, &err), 0);
 	}
-	(void)!setting_check_status(&settings, setting, &err);
+	(void)!setting_check_status(
+	    &settings, setting, row->text == NULL, &err);
 	ck_assert_str_eq(err.text, row->expected);
 	settings_fini(&settings);
 }
@@ -208,8 +209,8 @@ START_TEST(nothing_must_be_given)
 
 	settings_init(&settings);
 	for (size_t i = 0; i < setting_count; i++) {
-		int rc =
-		    setting_check_status(&settings, &setting_rows[i], &err);
+		int rc = setting_check_status(
+		    &settings, &setting_rows[i], true, &err);
 
 		ck_assert_msg(rc == 0, "%s", setting_rows[i].name);
 	}

@@ -162,6 +162,49 @@ START_TEST(a_start_in_the_past_finds_its_place)
 }
 END_TEST
 
+START_TEST(a_new_duration_for_very_many_costs_no_search)
+{
+	struct item *items = mem_zalloc(MANY * sizeof(*items));
+
+	for (int round = 1; round <= 3; round++) {
+		/* Their starts are in no order. */
+		for (int i = 0; i < MANY; i++) {
+			items[i].letter = 'x';
+			deadline_set(set, &items[i].deadline,
+			    loop_now_us(loop) - i * 7919 % MANY, round * SECOND,
+			    on_due);
+		}
+	}
+	ck_assert_uint_le(deadlines_steps(set), 3 * MANY * 2 * 12);
+	loop_advance(loop, 3 * SECOND - MANY);
+	assert_story("");
+	loop_advance(loop, MANY);
+	ck_assert_uint_eq(story.length, MANY);
+	free(items);
+}
+END_TEST
+
+START_TEST(strays_can_be_cleared_and_set_again)
+{
+	struct item a = {.letter = 'a'}, b = {.letter = 'b'};
+
+	loop_advance(loop, 10 * SECOND);
+	begin(&a, 4 * SECOND);
+	deadline_set(set, &b.deadline, loop_now_us(loop) - 2 * SECOND,
+	    4 * SECOND, on_due);
+	ck_assert(deadline_is_set(&b.deadline));
+	deadline_clear(&b.deadline);
+	ck_assert(!deadline_is_set(&b.deadline));
+	loop_advance(loop, 3 * SECOND);
+	assert_story("");
+	begin(&b, 5 * SECOND);
+	loop_advance(loop, SECOND);
+	assert_story("a");
+	loop_advance(loop, 4 * SECOND);
+	assert_story("ab");
+}
+END_TEST
+
 START_TEST(all_of_very_many_are_told)
 {
 	struct item *items = mem_zalloc(MANY * sizeof(*items));
@@ -219,6 +262,8 @@ main(void)
 	tcase_add_test(
 	    held, one_that_is_due_may_clear_the_next_and_be_set_again);
 	tcase_add_test(held, a_start_in_the_past_finds_its_place);
+	tcase_add_test(held, a_new_duration_for_very_many_costs_no_search);
+	tcase_add_test(held, strays_can_be_cleared_and_set_again);
 	tcase_add_test(held, all_of_very_many_are_told);
 	tcase_add_test(held, who_closes_in_its_own_callback_is_forgotten);
 	tcase_add_checked_fixture(clock, set_up_by_the_clock, tear_down);

@@ -356,6 +356,125 @@ refuse_connections(struct house *house, int seconds)
 	}
 }
 
+START_TEST(who_is_killed_while_connecting_has_not_failed)
+{
+	struct visitor visitor = {0};
+	struct house house;
+	struct pool *pool;
+	struct pool_slot *slot;
+
+	begin(&house, ONE_HOST "pool_size=1" GENERAL, &pool);
+	slot = list_first(&pool->slots, struct pool_slot, link);
+	come(pool, &visitor, POOL_PRIMARY);
+	house_settle(&house);
+	ck_assert_uint_eq(slot->count, 1);
+	pools_kill(house.pools, NULL);
+	house_settle(&house);
+	ck_assert_uint_eq(slot->count, 0);
+	ck_assert_int_eq(slot->failing_since_us, 0);
+	ck_assert_int_eq(slot->retry_at_us, 0);
+	ck_assert_str_eq(slot->last_error.text, "");
+	ck_assert_int_ne(slot->node->health, NODE_DOWN);
+	/* No pause to wait for. */
+	pools_resume(house.pools, NULL);
+	welcome_all(&house);
+	ck_assert_ptr_nonnull(visitor.server);
+	house_stop(&house);
+}
+END_TEST
+
+/* VISITOR waits for a server of its own. */
+static void
+come_for_its_own(struct pool *pool, struct visitor *visitor)
+{
+	static const struct params none;
+	static const struct private_login login = {REPLICATION_LOGICAL, &none};
+
+	visitor->waiter.on_granted = on_granted;
+	visitor->waiter.on_refused = on_refused;
+	pool_wait_private(pool, &visitor->waiter, &login);
+}
+
+/* What an operator does while a private server logs in. */
+static void
+pause_app(struct pools *pools)
+{
+	pools_pause(pools, "app");
+}
+
+static void
+reconnect(struct pools *pools)
+{
+	pools_reconnect(pools, NULL);
+}
+
+static void
+kill_all(struct pools *pools)
+{
+	pools_kill(pools, NULL);
+}
+
+static void (*const meanwhile[])(struct pools *pools) = {
+    pause_app, reconnect, kill_all};
+
+START_TEST(a_private_server_that_is_not_wanted_any_more_goes_to_nobody)
+{
+	struct visitor visitor = {0};
+	struct house house;
+	struct pool *pool;
+	struct pool_slot *slot;
+
+	begin(&house, ONE_HOST "pool_size=1" GENERAL, &pool);
+	slot = list_first(&pool->slots, struct pool_slot, link);
+	/* One that tells that the host is a primary. */
+	come(pool, &visitor, POOL_PRIMARY);
+	welcome_all(&house);
+	give_back(&visitor);
+	granted = 0;
+	come_for_its_own(pool, &visitor);
+	house_settle(&house);
+	ck_assert_uint_eq(slot->private_coming, 1);
+	meanwhile[_i](house.pools);
+	peer_welcome(&house, &house.servers[1], false);
+	house_settle(&house);
+	ck_assert_uint_eq(granted, 0);
+	ck_assert_uint_eq(slot->private_coming, slot->count);
+	ck_assert_int_eq(slot->failing_since_us, 0);
+	ck_assert_uint_eq(visitor.refusals, 0);
+	pools_resume(house.pools, "app");
+	pools_resume(house.pools, NULL);
+	house_settle(&house);
+	ck_assert_uint_eq(house.server_count, 3);
+	peer_welcome(&house, &house.servers[2], false);
+	house_settle(&house);
+	ck_assert_ptr_nonnull(visitor.server);
+	house_stop(&house);
+}
+END_TEST
+
+START_TEST(who_wants_a_server_of_its_own_has_its_turn_in_a_busy_pool)
+{
+	struct visitor first = {0}, own = {0}, last = {0};
+	struct house house;
+	struct pool *pool;
+
+	begin(&house, ONE_HOST "pool_size=1" GENERAL, &pool);
+	come(pool, &first, POOL_PRIMARY);
+	welcome_all(&house);
+	come_for_its_own(pool, &own);
+	come(pool, &last, POOL_PRIMARY);
+	house_settle(&house);
+	give_back(&first);
+	welcome_all(&house);
+	ck_assert_ptr_nonnull(own.server);
+	ck_assert_ptr_null(last.server);
+	server_drop(own.server, CLOSE_SERVER_CLIENT_LEFT);
+	welcome_all(&house);
+	ck_assert_ptr_nonnull(last.server);
+	house_stop(&house);
+}
+END_TEST
+
 START_TEST(server_unreachable_timeout_refuses_with_the_reason)
 {
 	struct visitor visitor = {0};
@@ -804,6 +923,20 @@ add_timeouts(Suite *suite)
 	suite_add_tcase(suite, theme);
 }
 
+static void
+add_private(Suite *suite)
+{
+	TCase *theme = tcase_create("private");
+
+	tcase_add_test(theme, who_is_killed_while_connecting_has_not_failed);
+	tcase_add_loop_test(theme,
+	    a_private_server_that_is_not_wanted_any_more_goes_to_nobody, 0,
+	    sizeof(meanwhile) / sizeof(*meanwhile));
+	tcase_add_test(
+	    theme, who_wants_a_server_of_its_own_has_its_turn_in_a_busy_pool);
+	suite_add_tcase(suite, theme);
+}
+
 int
 main(void)
 {
@@ -824,6 +957,7 @@ main(void)
 	tcase_add_test(
 	    choice, who_comes_while_others_wait_takes_nothing_from_them);
 	tcase_add_test(choice, nobody_is_served_during_a_pause);
+	add_private(suite);
 	suite_add_tcase(suite, order);
 	suite_add_tcase(suite, choice);
 	add_timeouts(suite);

@@ -479,6 +479,34 @@ END_TEST
 
 /* Two pools that are never at rest: each has waiters again as soon as one was
  * served. */
+START_TEST(who_wants_a_server_of_its_own_has_its_turn)
+{
+	static const struct params none;
+	static const struct private_login login = {REPLICATION_LOGICAL, &none};
+	struct visitor ann = {0}, own = {0}, late = {0};
+	struct house house;
+
+	begin(&house, ONE_HOST("max_db_connections=1") GENERAL);
+	come_and_have(&house, &ann, "app", "ann");
+	own.waiter.on_granted = on_granted;
+	own.waiter.on_refused = on_refused;
+	pool_wait_private(
+	    pool_find(house.pools, "app", "bob"), &own.waiter, &login);
+	come(&house, &late, "app", "cid");
+	welcome_all(&house);
+	ck_assert(slot_is_waiting(slot_of(&house, "app", "bob")));
+	/* Without a tick. */
+	give_back(&ann);
+	welcome_all(&house);
+	ck_assert_ptr_nonnull(own.server);
+	ck_assert_ptr_null(late.server);
+	server_drop(own.server, CLOSE_SERVER_CLIENT_LEFT);
+	welcome_all(&house);
+	ck_assert_ptr_nonnull(late.server);
+	house_stop(&house);
+}
+END_TEST
+
 START_TEST(two_busy_pools_do_not_spend_their_time_logging_in)
 {
 	struct visitor ann[2] = {0}, bob[2] = {0};
@@ -885,6 +913,7 @@ main(void)
 	    order, who_cannot_use_its_turn_does_not_hold_up_the_others);
 	tcase_add_test(
 	    order, two_busy_pools_do_not_spend_their_time_logging_in);
+	tcase_add_test(order, who_wants_a_server_of_its_own_has_its_turn);
 	tcase_add_test(order, who_has_one_on_its_way_waits_with_its_next);
 	tcase_add_test(order, a_place_that_comes_free_is_the_oldest_ones);
 	tcase_add_test(order, who_leaves_when_it_is_its_turn_passes_it_on);
