@@ -92,6 +92,18 @@ def on_primary(cluster):
     return {"app": f"host={primary.host} port={primary.port} dbname=app"}
 
 
+def proxy_work_ms(proxy, command):
+    """The processor's time that the program spends on a console command."""
+    def now():
+        with open(f"/proc/{proxy.pid}/schedstat", encoding="utf-8") as file:
+            return int(file.read().split()[0]) / 1e6
+
+    with proxy.login("pgbouncer", "admin") as conn:
+        before = now()
+        conn.ask(command)
+        return now() - before
+
+
 def many(pgweir, cluster, clients, **settings):
     return pgweir(databases=on_primary(cluster), default_pool_size=SERVERS,
                   max_client_conn=clients, listen_backlog=4096,
@@ -102,7 +114,7 @@ def many(pgweir, cluster, clients, **settings):
 @pytest.mark.timeout(180)
 def test_ten_thousand_idle_and_two_thousand_active_on_twenty_servers(
         pgweir, cluster):
-    proxy = many(pgweir, cluster, NEEDED)
+    proxy = many(pgweir, cluster, NEEDED, client_idle_timeout=3000)
     before = proxy.memory_bytes()
     with Idle(proxy, IDLE) as idle:
         each = (proxy.memory_bytes() - before) / IDLE
@@ -125,6 +137,11 @@ def test_ten_thousand_idle_and_two_thousand_active_on_twenty_servers(
         assert len(cluster.primary.backends("usename = 'app'")) <= SERVERS
         assert proxy.pool()["cl_waiting"] == 0
         idle.ask_all(step=5)
+        # Begun in no order: each has its timeout anew, and nobody waits for it.
+        idle.ask_all(step=3)
+        for timeout in 5000, 6000, 4000:
+            used = proxy_work_ms(proxy, f"set client_idle_timeout = {timeout}")
+            assert used < 10 or is_sanitized(proxy), f"{used} ms for a timeout"
     wait_until(lambda: proxy.open_files() < 200, 20,
                lambda: f"{proxy.open_files()} open files")
 
