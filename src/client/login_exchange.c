@@ -13,7 +13,7 @@
 #include "core/buf.h"
 #include "core/error.h"
 #include "core/mem.h"
-#include "net/stream.h"
+#include "net/stream_tls.h"
 #include "proto/frame.h"
 #include "proto/msg.h"
 

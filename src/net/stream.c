@@ -365,12 +365,3 @@ stream_poke(struct stream *stream)
 {
 	act(stream, IO_READ | IO_WRITE);
 }
-
-size_t
-stream_tls_server_end_point(
-    const struct stream *stream, uint8_t end_point[STREAM_END_POINT_MAX])
-{
-	(void)stream; /* no stream is encrypted yet */
-	(void)end_point;
-	return 0;
-}

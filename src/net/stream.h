@@ -114,16 +114,4 @@ int stream_fd(const struct stream *stream);
 /* Acts as if the loop had seen readiness. For streams over a transport. */
 void stream_poke(struct stream *stream);
 
-/* Longest hash of a certificate: SHA-512. */
-#define STREAM_END_POINT_MAX 64
-
-/*
- * The hash of the certificate that the accepting end of STREAM has shown, to
- * which an exchange within it can be bound: at most STREAM_END_POINT_MAX bytes
- * are written. Returns how many; 0 if STREAM is not encrypted. Source: RFC
- * 5929, tls-server-end-point.
- */
-size_t stream_tls_server_end_point(
-    const struct stream *stream, uint8_t end_point[STREAM_END_POINT_MAX]);
-
 #endif
