@@ -22,6 +22,7 @@
 #include "core/error.h"
 #include "net/stream.h"
 #include "proto/msg.h"
+#include "server/cancel.h"
 #include "server/form.h"
 #include "server/pool_int.h"
 #include "server/server_int.h"
@@ -267,6 +268,7 @@ take_whole(struct client *client, struct flow *flow, const struct frame *frame,
 	if (hidden) {
 		if (frame->type == MSG_READY_FOR_QUERY) {
 			session_on_own_ready(client, flow->server->status);
+			cancel_go_on(flow->server);
 		}
 		return answer_cut(client, flow, frame_bytes(frame)) ? NEXT_GO_ON
 		                                                    : NEXT_STOP;

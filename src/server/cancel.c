@@ -72,17 +72,18 @@ forget(struct cancel *cancel)
 
 static struct cancel *start(struct server *server);
 
-/* Those who asked while another cancel was under way: if the server is still at
- * work for the same client, which is the only one that could be. */
+/* Those who asked while no cancel could be sent: if the server is still at work
+ * for the same client, which is the only one that could be. */
 static void
 serve_askers(struct server *server)
 {
 	struct cancel *next = NULL;
 	struct cancel_asker *asker;
 
-	if (server->askers.count == 0) {
+	if (server->askers.count == 0 && !server->cancel_is_due) {
 		return;
 	}
+	server->cancel_is_due = false;
 	if (server->state != SERVER_ACTIVE || server->answers.count == 0) {
 		cancel_tell_all(&server->askers);
 		return;
@@ -95,15 +96,17 @@ serve_askers(struct server *server)
 	}
 }
 
-/* The server has done what it was asked to do, or it never will. */
+/* The server has done what it was asked to do, or it never will: or nobody
+ * knows when, and then no other client is to have it. */
 static void
-on_done(void *context)
+on_done(void *context, bool may_arrive)
 {
 	struct cancel *cancel = context;
 	struct server *server = cancel->server;
 
 	forget(cancel);
 	if (server != NULL) {
+		server->retire = server->retire || may_arrive;
 		serve_askers(server);
 	}
 	cancel_tell_all(&cancel->askers);
@@ -158,16 +161,34 @@ can_cancel(const struct server *server)
 	return server->key != NULL && server->stream != NULL;
 }
 
+/* Whether a cancel would hit the settings that travel with a request. */
+static bool
+is_too_early(const struct server *server)
+{
+	return server_is_switching(server);
+}
+
 bool
 cancel_send(struct server *server)
 {
 	if (!can_cancel(server)) {
 		return false;
 	}
-	if (server->cancels.count == 0) {
+	if (is_too_early(server)) {
+		server->cancel_is_due = true;
+	} else if (server->cancels.count == 0) {
 		(void)start(server);
 	}
 	return true;
+}
+
+void
+cancel_go_on(struct server *server)
+{
+	if (!is_too_early(server) && server->cancels.count == 0 &&
+	    server->state != SERVER_CLOSED) {
+		serve_askers(server);
+	}
 }
 
 bool
@@ -176,7 +197,7 @@ cancel_ask(struct server *server, struct cancel_asker *asker)
 	if (!can_cancel(server) || server->askers.count >= CANCEL_ASKERS_MAX) {
 		return false;
 	}
-	if (server->cancels.count > 0) {
+	if (server->cancels.count > 0 || is_too_early(server)) {
 		cancel_add_asker(&server->askers, asker, false);
 	} else {
 		cancel_add_asker(&start(server)->askers, asker, true);
@@ -200,7 +221,7 @@ cancel_forget_server(struct server *server)
 			cancel_add_asker(&cancel->askers, asker, true);
 		}
 	}
-	assert(server->askers.count == 0);
+	cancel_tell_all(&server->askers);
 }
 
 void

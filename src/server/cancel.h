@@ -5,7 +5,8 @@
  * connection has closed, the server is not handed to anybody else, and nothing
  * further goes to it. So there is one at a time for a server; who asks for a
  * cancel meanwhile means what runs when the first has arrived, and is served
- * then.
+ * then. Nor is one sent while settings of ours are all that the server can be
+ * at work on: it would hit them, and the request behind them run without.
  */
 #ifndef SERVER_CANCEL_H
 #define SERVER_CANCEL_H
@@ -39,6 +40,10 @@ bool cancel_send(struct server *server);
 /* As cancel_send() for ASKER, whose ON_DONE is set; one that is under way may
  * be too early for it. False also when there are too many that ask. */
 bool cancel_ask(struct server *server, struct cancel_asker *asker);
+
+/* SERVER has answered something of ours: what was not sent because of it is
+ * sent now, if the server is still at work. */
+void cancel_go_on(struct server *server);
 
 /* ASKER is not told any more. Idempotent. */
 void cancel_forget(struct cancel_asker *asker);

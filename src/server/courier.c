@@ -19,7 +19,7 @@ struct courier {
 	struct connector connector;
 	struct timer deadline;
 	struct buf request; /* wiped */
-	void (*on_done)(void *context);
+	void (*on_done)(void *context, bool may_arrive);
 	void *context; /* borrowed */
 	struct grave grave;
 	struct log_source log;
@@ -51,13 +51,13 @@ courier_stop(struct courier **courier)
 }
 
 static void
-finish(struct courier *courier)
+finish(struct courier *courier, bool may_arrive)
 {
-	void (*on_done)(void *context) = courier->on_done;
+	void (*on_done)(void *context, bool may_arrive) = courier->on_done;
 	void *context = courier->context;
 
 	courier_stop(&courier);
-	on_done(context);
+	on_done(context, may_arrive);
 }
 
 static void
@@ -68,7 +68,7 @@ on_readable(void *owner)
 	size_t got;
 
 	if (stream_read(courier->stream, &byte, 1, &got) != IO_AGAIN) {
-		finish(courier);
+		finish(courier, false);
 	}
 }
 
@@ -99,7 +99,7 @@ on_connected(struct connector *connector, int fd, const struct error *err)
 	if (fd < 0) {
 		log_warning(
 		    &courier->log, "cancel request failed: %s", err->text);
-		finish(courier);
+		finish(courier, false);
 		return;
 	}
 	send_request(
@@ -118,6 +118,12 @@ connect_over(struct courier *courier, const struct courier_way *way)
 	send_request(courier, stream);
 }
 
+bool
+courier_is_connected(const struct courier *courier)
+{
+	return courier->stream != NULL;
+}
+
 static void
 on_deadline(struct timer *timer)
 {
@@ -126,18 +132,12 @@ on_deadline(struct timer *timer)
 	log_warning(&courier->log,
 	    "cancel request failed: "
 	    "cancel_wait_timeout");
-	finish(courier);
-}
-
-bool
-courier_is_connected(const struct courier *courier)
-{
-	return courier->stream != NULL;
+	finish(courier, courier_is_connected(courier));
 }
 
 struct courier *
 courier_send(const struct courier_way *way, struct buf *request,
-    void (*on_done)(void *context), void *context)
+    void (*on_done)(void *context, bool may_arrive), void *context)
 {
 	struct courier *courier = mem_zalloc(sizeof(*courier));
 

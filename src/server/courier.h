@@ -35,12 +35,13 @@ struct courier_way {
 };
 
 /*
- * Sends REQUEST, which it takes over and wipes. ON_DONE(CONTEXT) is called
- * once, from the loop and never from here: delivered, or given up, which is
- * logged. The courier is gone then.
+ * Sends REQUEST, which it takes over and wipes. ON_DONE(CONTEXT, MAY_ARRIVE) is
+ * called once, from the loop and never from here: delivered, or given up, which
+ * is logged. MAY_ARRIVE: it was given up on its way, and may be delivered at
+ * any time to come. The courier is gone then.
  */
 struct courier *courier_send(const struct courier_way *way, struct buf *request,
-    void (*on_done)(void *context), void *context);
+    void (*on_done)(void *context, bool may_arrive), void *context);
 
 /* Whether the request has left for its address. */
 bool courier_is_connected(const struct courier *courier);

@@ -75,11 +75,12 @@ end_delivery(struct delivery *delivery)
 static void serve(struct peer *peer);
 
 static void
-on_done(void *context)
+on_done(void *context, bool may_arrive)
 {
 	struct delivery *delivery = context;
 	struct peer *peer = delivery->peer;
 
+	(void)may_arrive;         /* then the peer sees to it */
 	delivery->courier = NULL; /* it has gone */
 	list_remove(&peer->sent, &delivery->link);
 	end_delivery(delivery);

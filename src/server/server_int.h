@@ -79,6 +79,7 @@ struct server {
 	bool is_checked;       /* since it was used last */
 	struct list cancels;   /* of struct cancel, under way for it: 0 or 1 */
 	struct list askers;    /* of struct cancel_asker, for the next one */
+	bool cancel_is_due;    /* as if somebody asked; see cancel_go_on() */
 	uint64_t unnamed_number;  /* of the unnamed statement that somebody left
 	                             here, see client/unnamed.c; 0: none */
 	uint64_t unnamed_queries; /* .answers.queries at that time */

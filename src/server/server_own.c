@@ -13,6 +13,7 @@
 #include "proto/error_fields.h"
 #include "proto/frame.h"
 #include "proto/reader.h"
+#include "server/cancel.h"
 #include "server/pool_int.h"
 #include "server/profile.h"
 #include "server/server_int.h"
@@ -170,6 +171,8 @@ draining_message(
 		if (is_fatal) {
 			server_close(server, CLOSE_SERVER_ENDED, &err);
 		}
+	} else if (type == MSG_READY_FOR_QUERY) {
+		cancel_go_on(server); /* to tell who has asked in vain */
 	}
 }
 

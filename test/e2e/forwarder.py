@@ -5,6 +5,8 @@ Forwarder(target)      passes on to TARGET; target may also be a function that
                        is asked for (host, port) at each connection
     .let_cancels       an Event: while it is clear, CancelRequests wait here
     .cancels           how many have come
+    .let_bytes         an Event: while it is clear, all that goes to TARGET waits
+    .waits             an Event: something does
 """
 import contextlib
 import socket
@@ -14,12 +16,15 @@ import threading
 import wire
 
 
-def _pump(source, sink):
+def _pump(source, sink, gate=None, waits=None):
     try:
         while True:
             data = source.recv(65536)
             if not data:
                 break
+            if gate is not None and not gate.is_set():
+                waits.set()
+                gate.wait(30)
             sink.sendall(data)
     except OSError:
         pass
@@ -34,6 +39,8 @@ class Forwarder:
         self.let_cancels = threading.Event()
         self.let_cancels.set()
         self.cancels = 0
+        self.let_bytes, self.waits = threading.Event(), threading.Event()
+        self.let_bytes.set()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.host, self.port = self.listener.getsockname()
         self.sockets = []
@@ -44,6 +51,7 @@ class Forwarder:
 
     def __exit__(self, *_):
         self.let_cancels.set()
+        self.let_bytes.set()
         with contextlib.suppress(OSError):
             self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
@@ -79,5 +87,5 @@ class Forwarder:
             back = threading.Thread(target=_pump, args=(far, near),
                                     daemon=True)
             back.start()
-            _pump(near, far)
+            _pump(near, far, self.let_bytes, self.waits)
             back.join(5)

@@ -118,6 +118,68 @@ def test_a_late_cancel_does_not_hit_the_next_client(pgweir, cluster):
             asker.close()
 
 
+def test_a_cancel_that_may_still_come_costs_its_server(pgweir, cluster):
+    """Given up on its way, it could hit whoever comes next."""
+    with Forwarder(("127.0.0.1", cluster.primary.port)) as slow:
+        proxy = pgweir(default_pool_size=1, cancel_wait_timeout=0.3,
+                       databases={"app": f"host=127.0.0.1 port={slow.port}"
+                                         " dbname=app"})
+        with proxy.login() as late, proxy.login() as other:
+            late.send(wire.query("select pg_sleep(0.8), pg_backend_pid()"))
+            wait_until(lambda: running(cluster), 5, "it runs")
+            slow.let_cancels.clear()
+            asker = ask_cancel(proxy, late.key)
+            asker.assert_closed()
+            asker.close()
+            pid = late.read_result().rows[0][1]
+            other.send(wire.query("select pg_sleep(0.8), pg_backend_pid()"))
+            wait_until(lambda: running(cluster), 5, "the next one runs")
+            slow.let_cancels.set()
+            assert other.read_result().rows[0][1] != pid
+
+
+def test_a_cancel_does_not_hit_the_settings_that_go_first(pgweir, cluster):
+    """Else the request behind them ran, and under those of another client."""
+    with Forwarder(("127.0.0.1", cluster.primary.port)) as slow:
+        proxy = pgweir(default_pool_size=1, databases={
+            "app": f"host=127.0.0.1 port={slow.port} dbname=app"})
+        with proxy.login(options="-c work_mem=5MB") as before, \
+                proxy.login(options="-c work_mem=6MB") as conn:
+            assert before.value("show work_mem") == "5MB"
+            slow.let_bytes.clear()
+            conn.send(wire.query(
+                "select current_setting('work_mem') from pg_sleep(30)"))
+            wait_until(slow.waits.is_set, 5, "settings and request are sent")
+            asker = ask_cancel(proxy, conn.key)
+            wait_until(lambda: proxy.pool()["cl_waiting_cancel_req"] == 1, 5,
+                       lambda: f"it waits: {proxy.pool()}")
+            assert slow.cancels == 0
+            slow.let_bytes.set()
+            cancelled(conn)
+            asker.assert_closed()
+            asker.close()
+            assert conn.value("show work_mem") == "6MB"
+        assert "it runs without" not in proxy.log()
+
+
+def test_a_statement_that_is_held_up_by_settings_times_out(pgweir, cluster):
+    with Forwarder(("127.0.0.1", cluster.primary.port)) as slow:
+        proxy = pgweir(default_pool_size=1, query_timeout=0.3, databases={
+            "app": f"host=127.0.0.1 port={slow.port} dbname=app"})
+        with proxy.login(options="-c work_mem=5MB") as before, \
+                proxy.login(options="-c work_mem=6MB") as conn:
+            assert before.value("show work_mem") == "5MB"
+            slow.let_bytes.clear()
+            conn.send(wire.query("select pg_sleep(30)"))
+            wait_until(slow.waits.is_set, 5, "settings and request are sent")
+            proxy.wait_for_log("query timeout: cancelling the statement")
+            slow.let_bytes.set()
+            with pytest.raises(wire.WireError) as caught:
+                conn.read_result()
+            assert caught.value.message == "query timeout"
+            assert conn.value("show work_mem") == "6MB"
+
+
 def test_a_late_cancel_does_not_hit_the_clients_own_next_statement(
         pgweir, cluster):
     with Forwarder(("127.0.0.1", cluster.primary.port)) as slow:
