@@ -37,7 +37,9 @@ static const unsigned transitions[] = {
         1U << SERVER_TESTED | 1U << SERVER_CLOSED,
     [SERVER_DRAINING] =
         1U << SERVER_IDLE | 1U << SERVER_TESTED | 1U << SERVER_CLOSED,
-    [SERVER_TESTED] = 1U << SERVER_IDLE | 1U << SERVER_CLOSED,
+    /* A reset may be found to be due behind a check. */
+    [SERVER_TESTED] =
+        1U << SERVER_IDLE | 1U << SERVER_TESTED | 1U << SERVER_CLOSED,
     [SERVER_CLOSED] = 0,
 };
 

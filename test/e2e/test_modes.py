@@ -219,6 +219,20 @@ def test_server_reset_query_always_is_for_every_mode(pgweir, cluster):
     assert cluster.logged_since(mark, "DISCARD ALL")
 
 
+def test_a_reset_that_is_wanted_meanwhile_runs_behind_the_check(
+        pgweir, cluster):
+    """Of a server that was used before, and is idle."""
+    proxy = pgweir(databases=only_primary(cluster), default_pool_size=1,
+                   server_check_delay=0.3)
+    with proxy.login() as conn:
+        pid = backend(conn)
+        mark = cluster.mark()
+        proxy.console("set server_reset_query_always = 1")
+        wait_until(lambda: cluster.logged_since(mark, "DISCARD ALL"), 5,
+                   "it is reset")
+        assert backend(conn) == pid
+
+
 # -- the check
 
 def test_an_idle_server_is_checked_without_a_client(pgweir, cluster):
