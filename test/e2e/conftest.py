@@ -8,7 +8,8 @@
     stage     a pgweir, and PostgreSQL beside it, to compare them (twoway.py)
 
 Options: --direct runs the tests marked "fidelity" against PostgreSQL itself;
---seeds, --first-seed: see test_property.py.
+--seeds, --first-seed: see test_property.py; --chaos-seconds, --chaos-seed: see
+test_chaos.py.
 Environment: PGWEIR, the binary (default build/src/pgweir of this checkout).
 """
 import os
@@ -34,6 +35,10 @@ def pytest_addoption(parser):
                      help="how many random tales test_property.py tells")
     parser.addoption("--first-seed", type=int, default=1,
                      help="the seed of the first of them")
+    parser.addoption("--chaos-seconds", type=float, default=15,
+                     help="how long test_chaos.py goes on")
+    parser.addoption("--chaos-seed", type=int, default=1,
+                     help="what happens in it")
 
 
 def pytest_collection_modifyitems(config, items):

@@ -23,7 +23,8 @@ ONLY_PGWEIR = {"monitor_user", "monitor_password", "monitor_interval",
                "replay_max_bytes", "failover_wait"}
 # An assertion or a sanitizer ends the program with these.
 SANITIZER_ENV = {
-    "ASAN_OPTIONS": "exitcode=99:detect_leaks=1:abort_on_error=0",
+    "ASAN_OPTIONS": "exitcode=99:detect_leaks=1:abort_on_error=0"
+                    ":handle_abort=1",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1:exitcode=99"}
 
 
