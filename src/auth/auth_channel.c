@@ -64,6 +64,7 @@ auth_channel_pause(struct auth_channel *channel)
 {
 	int64_t pause_us = channel->pause_us * 2;
 
+	channel->lost++;
 	pause_us = pause_us == 0 ? FIRST_PAUSE_US : pause_us;
 	channel->pause_us = pause_us > LONG_PAUSE_US ? LONG_PAUSE_US : pause_us;
 	timer_start(&channel->pause, channel->set->loop, channel->pause_us, 0,
@@ -232,8 +233,8 @@ find_place(struct auth_channel *channel, struct buf *host, int *port,
     struct error *err)
 {
 	const struct auth_places *places = &channel->set->places;
-	enum auth_place place = places->find(
-	    places->context, channel->source.database, host, port, err);
+	enum auth_place place = places->find(places->context,
+	    channel->source.database, channel->lost, host, port, err);
 
 	channel->is_held = place == AUTH_PLACE_HELD;
 	close_strays(

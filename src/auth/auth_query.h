@@ -71,9 +71,11 @@ enum auth_place {
 /* Where databases are: asked before each question, since that can change. */
 struct auth_places {
 	/* Appends the host of the entry DATABASE, of its primary if it has
-	 * several, to HOST and sets PORT. */
+	 * several, to HOST and sets PORT. Where it is not known which one that
+	 * is: the same each time, but another when more have been LOST, the
+	 * number of connections that could not be made or kept. */
 	enum auth_place (*find)(void *context, const char *database,
-	    struct buf *host, int *port, struct error *err);
+	    unsigned lost, struct buf *host, int *port, struct error *err);
 	void *context; /* borrowed; outlives the set */
 };
 

@@ -88,6 +88,7 @@ struct auth_channel {
 	struct ready ready;
 	struct timer pause;  /* no attempt to connect until it ends */
 	int64_t pause_us;    /* the last one; 0: the last attempt went well */
+	unsigned lost;       /* connections that could not be made or kept */
 	struct timer expiry; /* of who waits for a connection */
 	bool is_held;        /* AUTH_PLACE_HELD was the last answer */
 	int64_t logged_us;   /* loop time of the last complaint; 0: none */

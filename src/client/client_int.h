@@ -23,6 +23,7 @@
 #include "sql/catalogue.h"
 #include "stats/traffic.h"
 
+struct auth_queries;
 struct console;
 struct effect_scan;
 struct login;
@@ -255,6 +256,7 @@ struct clients {
 	struct router *router;
 	struct config *config;       /* shared */
 	struct catalogue *catalogue; /* owned */
+	struct auth_queries *auth;   /* owned */
 	struct console_ops console;
 	struct deadlines *deadlines; /* owned; the clients' timeouts */
 	struct traffic console_traffic;

@@ -4,7 +4,9 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "auth/auth_query.h"
 #include "client/client_int.h"
+#include "client/login_int.h"
 #include "conf/config.h"
 #include "core/error.h"
 #include "core/mem.h"
@@ -84,6 +86,8 @@ clients_new(struct loop *loop, struct logger *logger, struct pools *pools,
 {
 	struct clients *set = mem_zalloc(sizeof(*set));
 	struct catalogue_options options;
+	struct auth_places places = login_auth_places(set);
+	struct auth_options auth = login_auth_options(config);
 
 	set->loop = loop;
 	set->logger = logger;
@@ -94,6 +98,8 @@ clients_new(struct loop *loop, struct logger *logger, struct pools *pools,
 	set->log = (struct log_source){.logger = logger};
 	read_options(config, &options);
 	set->catalogue = catalogue_new(&options);
+	set->auth =
+	    auth_queries_new(loop, logger, pools->resolver, &places, &auth);
 	set->deadlines = deadlines_new(loop);
 	set->peers = peers_new(loop, logger, pools->resolver, config);
 	timer_start(&set->tick, loop, TICK_US, TICK_US, on_tick);
@@ -118,6 +124,7 @@ clients_free(struct clients **clients)
 		}
 	}
 	assert(set->count == 0);
+	auth_queries_free(&set->auth);
 	peers_free(&set->peers);
 	deadlines_free(&set->deadlines);
 	catalogue_free(&set->catalogue);
@@ -131,11 +138,13 @@ clients_configure(struct clients *clients, struct config *config)
 {
 	struct config *old = clients->config;
 	struct catalogue_options options;
+	struct auth_options auth = login_auth_options(config);
 
 	clients->config = config_ref(config);
 	config_unref(&old);
 	read_options(config, &options);
 	catalogue_configure(clients->catalogue, &options);
+	auth_queries_configure(clients->auth, &auth);
 	for (int i = 0; i < CLIENT_CLOSED; i++) {
 		list_foreach (&clients->by_state[i], link) {
 			timeouts_configure(

@@ -29,6 +29,7 @@ login_free(struct client *client)
 	startup_fini(&login->startup);
 	mem_wipe_free(&login->secret);
 	login_exchange_free(&login->exchange);
+	free(login->role);
 	config_unref(&login->config);
 	free(login);
 	client->login = NULL;
@@ -37,6 +38,9 @@ login_free(struct client *client)
 void
 login_refuse(struct client *client, const struct error *err)
 {
+	if (client->state == CLIENT_PASSWORD) {
+		login_doubt_secret(client);
+	}
 	client_close(client, CLOSE_CLIENT_LOGIN_REFUSED, err);
 }
 
@@ -217,7 +221,10 @@ login_accept(struct client *client, struct buf *out)
 	if (login->database == NULL) {
 		login_come_in_to_console(client);
 	} else {
-		login_come_in(client, login_server_user(&facts));
+		login_come_in(client,
+		    login->role != NULL && facts.forced_user == NULL
+		        ? login->role
+		        : login_server_user(&facts));
 	}
 }
 

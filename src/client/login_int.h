@@ -24,11 +24,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "auth/auth_query.h"
 #include "auth/login.h"
 #include "proto/startup.h"
 
 struct buf;
 struct client;
+struct clients;
 struct config;
 struct database_conf;
 struct error;
@@ -42,6 +44,11 @@ struct login {
 	enum login_method method; /* valid from login_choose_method() on */
 	char *secret; /* owned, wiped; NULL: no such user, or not found out
 	                 yet */
+	char *role;   /* owned; auth_query calls its user so on servers; NULL:
+	                 as it calls itself */
+	bool is_looked_up; /* the secret is from auth_query */
+	struct auth_question question;
+	struct client *client; /* borrowed; whose it is, while it asks */
 	struct login_exchange *exchange; /* owned; from CLIENT_PASSWORD on */
 	bool refused_ssl; /* an SSLRequest was answered already */
 	bool refused_gss; /* and a GSSENCRequest */
@@ -99,6 +106,20 @@ void login_find_secret(struct client *client);
 
 /* CLIENT does not wait for a secret any more. Closes nothing. */
 void login_end_secret(struct client *client);
+
+/* CLIENT could not show that it knows the secret that was found: perhaps there
+ * is another now, which the next attempt is to find. Closes nothing. */
+void login_doubt_secret(struct client *client);
+
+/* CLIENT knows the secret that was found: servers of its pool may want to see
+ * it, too. Closes nothing. */
+void login_share_secret(struct client *client);
+
+/* Where auth_query finds databases; CONTEXT is the set of clients. */
+struct auth_places login_auth_places(struct clients *set);
+
+/* What is in force for it. */
+struct auth_options login_auth_options(const struct config *config);
 
 /* ---- login_exchange.c ---------------------------------------------------- */
 

@@ -189,6 +189,7 @@ login_come_in(struct client *client, const char *server_user)
 		return;
 	}
 	pool_enter(client->pool);
+	login_share_secret(client);
 	meter_begin(client);
 	client->is_tracked = prepare_is_tracked(client);
 	timeouts_configure(client);

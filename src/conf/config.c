@@ -195,6 +195,34 @@ config_credential(const struct config *config, size_t index)
 	return directory_credential(config->directory, index);
 }
 
+/* ---- how secrets are found ----------------------------------------------- */
+
+const char *
+config_auth_user(const struct config *config, const struct database_conf *entry)
+{
+	return entry != NULL && entry->auth_user != NULL
+	    ? entry->auth_user
+	    : config->settings.auth_user;
+}
+
+const char *
+config_auth_query(
+    const struct config *config, const struct database_conf *entry)
+{
+	return entry != NULL && entry->auth_query != NULL
+	    ? entry->auth_query
+	    : config->settings.auth_query;
+}
+
+const char *
+config_auth_dbname(
+    const struct config *config, const struct database_conf *entry)
+{
+	return entry != NULL && entry->auth_dbname != NULL
+	    ? entry->auth_dbname
+	    : config->settings.auth_dbname;
+}
+
 /* ---- who may what ------------------------------------------------------- */
 
 bool

@@ -99,6 +99,18 @@ int config_most_iterations(const struct config *config);
 /* The [peers] entry, or NULL. */
 const struct peer_conf *config_find_peer(const struct config *config, int id);
 
+/*
+ * How the secrets of users are found that are missing from the auth_file and
+ * want ENTRY (NULL: the console): the role that asks, "" if there is none; what
+ * it asks; and the entry where, "" for the one wanted.
+ */
+const char *config_auth_user(
+    const struct config *config, const struct database_conf *entry);
+const char *config_auth_query(
+    const struct config *config, const struct database_conf *entry);
+const char *config_auth_dbname(
+    const struct config *config, const struct database_conf *entry);
+
 /* In the file's order; INDEX < count. */
 size_t config_database_count(const struct config *config);
 const struct database_conf *config_database(

@@ -251,14 +251,6 @@ check_entry(const struct database_conf *entry, const struct connstr *connstr,
 {
 	const char *balance = connstr_get(connstr, "load_balance_hosts");
 
-	if (entry->auth_user != NULL && entry->auth_user[0] != '\0') {
-		error_set(err, SQLSTATE_FEATURE_NOT_SUPPORTED,
-		    "auth_user = %.100s: looking up passwords with auth_query "
-		    "does not exist yet in this version; put the users into "
-		    "auth_file",
-		    entry->auth_user);
-		return -1;
-	}
 	if (balance == NULL || strcmp(balance, "round-robin") == 0) {
 		return 0;
 	}

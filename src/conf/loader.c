@@ -258,6 +258,64 @@ note_open_databases(struct loader *loader, const char *file)
 	}
 }
 
+static bool
+looks_up_users(const struct config *config)
+{
+	for (size_t i = 0; i < config_database_count(config); i++) {
+		if (config_auth_user(config, config_database(config, i))[0] !=
+		    '\0') {
+			return true;
+		}
+	}
+	return config_auth_user(config, NULL)[0] != '\0';
+}
+
+/* Notes what lets auth_query fail for all who want ENTRY (NULL: the console,
+ * or what has nothing of its own). */
+static void
+check_auth(
+    struct loader *loader, const struct database_conf *entry, const char *file)
+{
+	const struct config *config = loader->config;
+	const char *where = config_auth_dbname(config, entry);
+	const char *of = entry == NULL ? "" : " of database ";
+	const char *name = entry == NULL ? "" : entry->name;
+
+	if (config_auth_user(config, entry)[0] == '\0') {
+		return;
+	}
+	if (strstr(config_auth_query(config, entry), "$1") == NULL) {
+		problems_add(loader->problems, PROBLEM_NOTE, file, 0,
+		    "auth_query%s%.100s has no $1, which stands for the user",
+		    of, name);
+	}
+	if (config_is_console(where)) {
+		problems_add(loader->problems, PROBLEM_NOTE, file, 0,
+		    "cannot use the reserved \"%s\" database as an auth_dbname",
+		    where);
+	} else if (where[0] != '\0' &&
+	    config_find_database(config, where) == NULL) {
+		problems_add(loader->problems, PROBLEM_NOTE, file, 0,
+		    "authentication database \"%.100s\" is not configured",
+		    where);
+	}
+}
+
+static void
+check_auths(struct loader *loader, const char *file)
+{
+	check_auth(loader, NULL, file);
+	for (size_t i = 0; i < config_database_count(loader->config); i++) {
+		const struct database_conf *entry =
+		    config_database(loader->config, i);
+
+		if (entry->auth_user != NULL || entry->auth_query != NULL ||
+		    entry->auth_dbname != NULL) {
+			check_auth(loader, entry, file);
+		}
+	}
+}
+
 /* What each setting allows but several together make useless. */
 static void
 check_together(struct loader *loader, const char *file)
@@ -272,12 +330,14 @@ check_together(struct loader *loader, const char *file)
 	}
 	if (settings->auth_type == AUTH_ANY) {
 		note_open_databases(loader, file);
-	} else if (settings->auth_file[0] == '\0') {
+	} else if (settings->auth_file[0] == '\0' &&
+	    !looks_up_users(loader->config)) {
 		problems_add(loader->problems, PROBLEM_NOTE, file, 0,
 		    "auth_file is not given, so no user is known and nobody "
 		    "can log in with auth_type = %s",
 		    setting_word("auth_type", settings->auth_type));
 	}
+	check_auths(loader, file);
 	if (config_database_count(loader->config) == 0) {
 		problems_add(loader->problems, PROBLEM_NOTE, file, 0,
 		    "no databases are given: there is only the console");

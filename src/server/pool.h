@@ -148,6 +148,12 @@ size_t pools_active_servers(const struct pools *pools);
 struct profile *pools_profile(struct pools *pools,
     const struct params *settings) __attribute__((warn_unused_result));
 
+/*
+ * A client of POOL has come in with SECRET, which auth_query has told: it is
+ * what servers are logged in to with, where the configuration has none. Copied.
+ */
+void pool_learn_secret(struct pool *pool, const char *secret);
+
 /* The prepared statements of all clients; they live as long as POOLS. */
 struct statements *pools_statements(const struct pools *pools);
 
@@ -163,6 +169,9 @@ void pools_pause(struct pools *pools, const char *database);
 void pools_resume(struct pools *pools, const char *database);
 bool pools_are_paused(const struct pools *pools);
 bool pools_is_paused(const struct pools *pools, const char *database);
+/* Whether servers of DATABASE, not NULL, may not be used now, be it only it or
+ * all of them. */
+bool pools_is_held(const struct pools *pools, const char *database);
 /* How many are paused by themselves. */
 size_t pools_count_paused(const struct pools *pools);
 

@@ -147,6 +147,13 @@ pools_is_paused(const struct pools *pools, const char *database)
 	return gates_is_paused(&pools->gates, database);
 }
 
+bool
+pools_is_held(const struct pools *pools, const char *database)
+{
+	return pools->paused || pools->suspended ||
+	    pools_is_paused(pools, database);
+}
+
 size_t
 pools_count_paused(const struct pools *pools)
 {

@@ -79,6 +79,8 @@ struct pool {
 	const char *user;                 /* in key; as servers know it */
 	char *dbname;                     /* owned; as servers call it */
 	char *password;                   /* owned, wiped; NULL: none known */
+	char *learned; /* owned, wiped; as its clients' secret was found out;
+	                  NULL: the configuration has had it always */
 	const struct database_conf *conf; /* borrowed from set->config; NULL:
 	                                     no longer configured */
 	struct cluster *cluster;          /* owned */

@@ -154,6 +154,7 @@ static struct auth_queries *set;
 static struct asker askers[ASKERS];
 static enum auth_place place;
 static char place_host[64];
+static unsigned place_lost;
 static struct auth_source source;
 static struct auth_options options;
 
@@ -184,11 +185,12 @@ on_answer(struct auth_question *question, const struct auth_answer *answer)
 }
 
 static enum auth_place
-find(void *context, const char *database, struct buf *host, int *port,
-    struct error *err)
+find(void *context, const char *database, unsigned lost, struct buf *host,
+    int *port, struct error *err)
 {
 	(void)context;
 	(void)database;
+	place_lost = lost;
 	*port = 5432;
 	if (place == AUTH_PLACE_KNOWN) {
 		buf_append_str(host, place_host);
@@ -630,6 +632,7 @@ START_TEST(auth_query_waits_longer_before_each_attempt_up_to_a_second)
 		ck_assert_int_eq(line_count, tried);
 		loop_advance(loop, 20 * MS);
 		ck_assert_int_eq(line_count, ++tried);
+		ck_assert_uint_eq(place_lost, i + 1);
 	}
 	let_open(tried - 1);
 	settle();

@@ -59,6 +59,7 @@ static const struct entry_case {
         "unix /var/run/postgresql:5432*1 db=app"},
     {"app", "auth_query='select 1' auth_dbname=x auth_user=''",
         "unix /var/run/postgresql:5432*1 db=app"},
+    {"app", "auth_user=x", "unix /var/run/postgresql:5432*1 db=app"},
     {"app", "load_balance_hosts=disable host=a,b",
         "!load_balance_hosts = disable: using hosts only in their order does "
         "not exist yet in this version; accepted: round-robin"},
@@ -90,9 +91,6 @@ static const struct entry_case {
     {"app", "pool_size=-1", "!pool_size = -1: out of range 0 to 1000000"},
     {"app", "reserve_pool=-3",
         "!reserve_pool = -3: out of range 0 to 2147483647"},
-    {"app", "auth_user=x",
-        "!auth_user = x: looking up passwords with auth_query does not exist "
-        "yet in this version; put the users into auth_file"},
     {"app", "host='a", "!the quote after host= is not closed"},
 };
 

@@ -177,9 +177,7 @@ static const struct status_case {
         "client_tls_sslmode = prefer: TLS towards clients does not exist yet "
         "in this version; accepted: disable"},
     {"resolv_conf", "", ""},
-    {"auth_user", "hi",
-        "auth_user = hi: looking up passwords with auth_query does not exist "
-        "yet in this version; put the users into auth_file"},
+    {"auth_user", "hi", ""},
     {"application_name_add_host", "off", ""},
 };
 
