@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include "conf/config_int.h"
+#include "conf/places.h"
+#include "conf/tls_files.h"
 #include "core/error.h"
 #include "core/mem.h"
 
@@ -25,6 +27,8 @@ config_new(void)
 	config->references = 1;
 	settings_init(&config->settings);
 	config->directory = directory_new();
+	config->places = places_new();
+	config->tls_files = tls_files_none();
 	return config;
 }
 
@@ -46,7 +50,21 @@ config_unref(struct config **configp)
 	}
 	settings_fini(&config->settings);
 	directory_unref(&config->directory);
+	places_unref(&config->places);
+	tls_files_unref(&config->tls_files);
 	free(config);
+}
+
+const struct places *
+config_places(const struct config *config)
+{
+	return config->places;
+}
+
+struct tls_files *
+config_tls_files(const struct config *config)
+{
+	return config->tls_files;
 }
 
 const struct settings *
@@ -80,6 +98,34 @@ check_changeable(const struct setting *row, const char *key, struct error *err)
 	return 0;
 }
 
+int
+config_load_tls_files(struct config *config, struct problems *problems)
+{
+	struct tls_files *files = tls_files_read_again(config, problems);
+
+	if (files == NULL) {
+		return -1;
+	}
+	tls_files_unref(&config->tls_files);
+	config->tls_files = files;
+	return 0;
+}
+
+/* CHANGED has another setting of TLS: the files are those it names now. */
+static int
+change_tls_files(struct config *changed, struct error *err)
+{
+	struct problems problems = {0};
+	int ret = config_load_tls_files(changed, &problems);
+
+	if (ret != 0) {
+		error_set(
+		    err, SQLSTATE_CONFIG_FILE, "%s", problems.items[0].text);
+	}
+	problems_fini(&problems);
+	return ret;
+}
+
 struct config *
 config_with_setting(const struct config *config, const char *key,
     const char *value, struct error *err)
@@ -93,9 +139,12 @@ config_with_setting(const struct config *config, const char *key,
 	changed = mem_zalloc(sizeof(*changed));
 	changed->references = 1;
 	changed->directory = directory_ref(config->directory);
+	changed->places = places_ref(config->places);
+	changed->tls_files = tls_files_ref(config->tls_files);
 	settings_copy(&changed->settings, &config->settings);
 	if (settings_set(&changed->settings, row, value, err) < 0 ||
-	    setting_check_status(&changed->settings, row, false, err) < 0) {
+	    setting_check_status(&changed->settings, row, false, err) < 0 ||
+	    (row->group == GROUP_TLS && change_tls_files(changed, err) < 0)) {
 		config_unref(&changed);
 	}
 	return changed;

@@ -20,6 +20,8 @@
 
 struct config;
 struct error;
+struct places;
+struct tls_files;
 
 /*
  * Reads the file at PATH and what it includes. Returns a configuration with
@@ -64,6 +66,11 @@ void config_unref(struct config **config);
 
 /* Valid as long as a reference is held, as everything returned below. */
 const struct settings *config_settings(const struct config *config);
+
+/* Where the settings were given; and the files those of TLS name, as they were
+ * when it was loaded. */
+const struct places *config_places(const struct config *config);
+struct tls_files *config_tls_files(const struct config *config);
 
 /*
  * A copy of CONFIG with one setting changed, for the console's SET: NULL and

@@ -5,11 +5,21 @@
 #include "conf/config.h"
 #include "conf/directory.h"
 
+struct places;
+struct tls_files;
+
 struct config {
 	unsigned references;
 	struct settings settings;    /* owned */
 	struct directory *directory; /* shared, counted */
+	struct places *places;       /* shared, counted */
+	struct tls_files *tls_files; /* shared, counted */
 };
+
+/* Reads the files that the settings of TLS name; -1: errors were added to
+ * PROBLEMS, and it has those it had. */
+int config_load_tls_files(struct config *config, struct problems *problems)
+    __attribute__((warn_unused_result));
 
 /* Returns a configuration of defaults, without entries, with one reference. */
 struct config *config_new(void);

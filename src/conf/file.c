@@ -116,6 +116,37 @@ file_text_fini(struct file_text *text)
 	*text = (struct file_text){0};
 }
 
+static int64_t
+in_ns(const struct timespec *time)
+{
+	return (int64_t)time->tv_sec * 1000000000 + time->tv_nsec;
+}
+
+struct file_stamp
+file_stamp_of(const char *path)
+{
+	struct stat status;
+
+	if (stat(path, &status) != 0) {
+		return (struct file_stamp){0};
+	}
+	return (struct file_stamp){
+	    .device = status.st_dev,
+	    .inode = status.st_ino,
+	    .size = status.st_size,
+	    .modified_ns = in_ns(&status.st_mtim),
+	    .changed_ns = in_ns(&status.st_ctim),
+	};
+}
+
+bool
+file_stamp_equal(const struct file_stamp *a, const struct file_stamp *b)
+{
+	return a->device == b->device && a->inode == b->inode &&
+	    a->size == b->size && a->modified_ns == b->modified_ns &&
+	    a->changed_ns == b->changed_ns;
+}
+
 char *
 file_resolve(const char *name, const char *from)
 {

@@ -2,6 +2,7 @@
 #ifndef CONF_FILE_H
 #define CONF_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,18 @@ int file_read(const char *path, size_t max_bytes, struct file_text *out,
 
 /* Wipes and frees. */
 void file_text_fini(struct file_text *text);
+
+/* By which one sees that a file is another one, or was written. */
+struct file_stamp {
+	uint64_t device;
+	uint64_t inode;
+	int64_t size;
+	int64_t modified_ns; /* since 1970; 0 with the rest: no such file */
+	int64_t changed_ns;
+};
+
+struct file_stamp file_stamp_of(const char *path);
+bool file_stamp_equal(const struct file_stamp *a, const struct file_stamp *b);
 
 /*
  * The path meant by NAME in the file FROM: absolute, or relative to the

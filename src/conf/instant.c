@@ -42,7 +42,10 @@ static const struct known_key {
     {"keepalives_idle", FATE_SETTING, "tcp_keepidle"},
     {"keepalives_interval", FATE_SETTING, "tcp_keepintvl"},
     {"keepalives_count", FATE_SETTING, "tcp_keepcnt"},
+    {"sslcert", FATE_SETTING, "server_tls_cert_file"},
+    {"sslkey", FATE_SETTING, "server_tls_key_file"},
     {"sslmode", FATE_SETTING, "server_tls_sslmode"},
+    {"sslrootcert", FATE_SETTING, "server_tls_ca_file"},
     /* Without TLS and Kerberos, nobody asks for these. */
     {"fallback_application_name", FATE_IGNORED, NULL},
     {"gssdelegation", FATE_IGNORED, NULL},
@@ -50,15 +53,12 @@ static const struct known_key {
     {"krbsrvname", FATE_IGNORED, NULL},
     {"ssl_max_protocol_version", FATE_IGNORED, NULL},
     {"ssl_min_protocol_version", FATE_IGNORED, NULL},
-    {"sslcert", FATE_IGNORED, NULL},
     {"sslcertmode", FATE_IGNORED, NULL},
     {"sslcompression", FATE_IGNORED, NULL},
     {"sslcrl", FATE_IGNORED, NULL},
     {"sslcrldir", FATE_IGNORED, NULL},
-    {"sslkey", FATE_IGNORED, NULL},
     {"sslnegotiation", FATE_IGNORED, NULL},
     {"sslpassword", FATE_IGNORED, NULL},
-    {"sslrootcert", FATE_IGNORED, NULL},
     {"sslsni", FATE_IGNORED, NULL},
     {"hostaddr", FATE_REFUSED, "give the addresses as host="},
     {"options", FATE_REFUSED,
@@ -139,6 +139,13 @@ apply_known(
 		add_entry_pair(instant, known->key, value);
 		return 0;
 	case FATE_SETTING:
+		if (strcmp(known->key, "sslrootcert") == 0 &&
+		    strcmp(value, "system") == 0) {
+			/* Without a file it goes by the system's, and only
+			 * with the name is that worth anything. */
+			return apply_setting(
+			    instant, "server_tls_sslmode", "verify-full");
+		}
 		return apply_setting(instant, known->target, value);
 	case FATE_IGNORED:
 		return 0;
@@ -348,6 +355,10 @@ config_from_connstr(const char *text, struct problems *problems)
 out:
 	if (ret < 0) {
 		problems_add(problems, PROBLEM_ERROR, NULL, 0, "%s", err.text);
+		config_unref(&instant.config);
+	}
+	if (instant.config != NULL &&
+	    config_load_tls_files(instant.config, problems) < 0) {
 		config_unref(&instant.config);
 	}
 	connstr_fini(&instant.entry);

@@ -12,7 +12,9 @@
 #include "conf/config_int.h"
 #include "conf/file.h"
 #include "conf/ini.h"
+#include "conf/places.h"
 #include "conf/suggest.h"
+#include "conf/tls_files.h"
 #include "core/buf.h"
 #include "core/error.h"
 #include "core/mem.h"
@@ -72,6 +74,7 @@ on_setting(struct loader *loader, const struct ini_place *place,
 	}
 	origin = &loader->origins[row - setting_rows];
 	origin_set(origin, place);
+	places_set(loader->config->places, row, place->file, place->line);
 	origin->is_wrong =
 	    settings_set(&loader->config->settings, row, value, &err) < 0;
 	if (origin->is_wrong) {
@@ -241,6 +244,35 @@ load_auth_file(struct loader *loader)
 	free(path);
 }
 
+/* Where no file may be read, none may be needed. */
+static void
+refuse_tls_files(struct loader *loader, const char *file)
+{
+	const struct places *places = loader->config->places;
+
+	for (int i = 0; i < TLS_FILE_COUNT; i++) {
+		enum tls_file_kind kind = (enum tls_file_kind)i;
+		const struct setting *row = tls_file_setting(kind);
+
+		if (tls_file_is_used(&loader->config->settings, kind)) {
+			problems_add(loader->problems, PROBLEM_ERROR, file,
+			    places_line(places, row), "%s works only in files",
+			    row->name);
+		}
+	}
+}
+
+static void
+load_tls_files(struct loader *loader, const char *file)
+{
+	if (!loader->may_read) {
+		refuse_tls_files(loader, file);
+		return;
+	}
+	/* Errors are among the problems, which decide. */
+	(void)!config_load_tls_files(loader->config, loader->problems);
+}
+
 static void
 note_open_databases(struct loader *loader, const char *file)
 {
@@ -372,6 +404,7 @@ check_all(struct loader *loader, const char *file)
 	load_auth_file(loader);
 	check_together(loader, file);
 	set_conffile(loader, file);
+	load_tls_files(loader, file);
 }
 
 /* Ends the load; returns the configuration unless errors were added to the
