@@ -18,6 +18,7 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "net/inherited.h"
+#include "net/tls_config.h"
 
 /* What the command line says. */
 struct arguments {
@@ -140,6 +141,10 @@ load(const struct arguments *args)
 	struct config *config = args->options.is_connstr
 	    ? config_from_connstr(args->options.source, &problems)
 	    : config_load(args->options.source, &problems);
+
+	if (config != NULL && tls_contexts_try(config, &problems) != 0) {
+		config_unref(&config);
+	}
 
 	for (size_t i = 0; i < problems.count; i++) {
 		const struct problem *item = &problems.items[i];

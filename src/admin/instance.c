@@ -125,6 +125,25 @@ console_cancel(void *context, struct client *client)
 	admin_cancel(context, client);
 }
 
+/* It was tried when the configuration was checked; but files may change. */
+static int
+begin_tls(struct instance *instance, struct error *err)
+{
+	struct problems problems = {0};
+	struct tls_plan plan;
+	int ret =
+	    instance_tls_plan(instance, instance->config, &plan, &problems);
+
+	if (ret == 0) {
+		instance_tls_take(instance, &plan);
+	} else {
+		error_set(
+		    err, SQLSTATE_CONFIG_FILE, "%s", problems.items[0].text);
+	}
+	problems_fini(&problems);
+	return ret;
+}
+
 struct instance *
 instance_new(struct logger *logger, struct config *config,
     const struct instance_options *options, struct error *err)
@@ -169,6 +188,9 @@ instance_new(struct logger *logger, struct config *config,
 	instance->clients = clients_new(instance->loop, logger, instance->pools,
 	    instance->router, config, &console);
 	stats_configure(instance);
+	if (begin_tls(instance, err) != 0) {
+		goto failed;
+	}
 	instance_watch(instance);
 	return instance;
 failed:
@@ -188,6 +210,7 @@ instance_free(struct instance **instance)
 	timer_stop(&i->tick);
 	later_end(i);
 	stats_end(i);
+	instance_tls_end(i);
 	clients_free(&i->clients);
 	pools_free(&i->pools);
 	router_free(&i->router);

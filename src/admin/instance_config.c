@@ -2,6 +2,8 @@
  * instance_config.c - how an instance takes a configuration: at once and as a
  * whole, or not at all.
  */
+#include <string.h>
+
 #include "admin/files.h"
 #include "admin/instance_int.h"
 #include "admin/supervisor.h"
@@ -62,14 +64,33 @@ configure_monitor(struct instance *instance)
 	monitor_configure(instance->monitor, &options);
 }
 
-/* Everybody hears of CONFIG, whose reference is taken. */
+/* New servers are as server_tls_sslmode and its kin say now; those there are
+ * should be, too. */
+static bool
+replaces_servers(const struct config *old, const struct config *config)
+{
+	for (size_t i = 0; i < setting_count; i++) {
+		const struct setting *row = &setting_rows[i];
+
+		if (row->group == GROUP_TLS &&
+		    strncmp(row->name, "server_", 7) == 0 &&
+		    !settings_equal(
+		        config_settings(old), config_settings(config), row)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Everybody hears of CONFIG, whose reference is taken, and of PLAN. */
 static void
-adopt(struct instance *instance, struct config *config)
+adopt(struct instance *instance, struct config *config, struct tls_plan *plan)
 {
 	const struct settings *settings = config_settings(config);
 	struct config *old = instance->config;
 
 	instance->config = config;
+	instance_tls_take(instance, plan);
 	resolver_set_ttl(instance->resolver, settings->dns_max_ttl_us,
 	    settings->dns_nxdomain_ttl_us);
 	vigil_set_timeout(instance->vigil, settings->dead_path_timeout_us);
@@ -78,6 +99,9 @@ adopt(struct instance *instance, struct config *config)
 	instance_watch(instance);
 	pools_configure(instance->pools, config);
 	clients_configure(instance->clients, config);
+	if (replaces_servers(old, config)) {
+		pools_reconnect(instance->pools, NULL);
+	}
 	if (instance->listeners != NULL) {
 		struct listener_options listen =
 		    instance_listener_options(instance);
@@ -95,6 +119,7 @@ static int
 reload(struct instance *instance, struct problems *problems)
 {
 	struct config *config;
+	struct tls_plan plan = {0};
 	struct error err;
 
 	if (instance->options.is_connstr) {
@@ -106,9 +131,14 @@ reload(struct instance *instance, struct problems *problems)
 	    instance->options.source);
 	config = config_reload(instance->config, problems);
 	if (config != NULL &&
+	    instance_tls_plan(instance, config, &plan, problems) != 0) {
+		config_unref(&config);
+	}
+	if (config != NULL &&
 	    instance_configure_log(
 	        instance->logger, config, &instance->options, &err) != 0) {
 		problems_add(problems, PROBLEM_ERROR, NULL, 0, "%s", err.text);
+		instance_tls_drop(&plan);
 		config_unref(&config);
 	}
 	log_problems(instance, problems);
@@ -118,7 +148,7 @@ reload(struct instance *instance, struct problems *problems)
 		    instance->options.source);
 		return -1;
 	}
-	adopt(instance, config);
+	adopt(instance, config, &plan);
 	log_info(&instance->log, "configuration reloaded");
 	return 0;
 }
@@ -136,6 +166,21 @@ instance_reload(struct instance *instance, struct problems *problems)
 	return ret;
 }
 
+static int
+plan_tls(struct instance *instance, const struct config *config,
+    struct tls_plan *plan, struct error *err)
+{
+	struct problems problems = {0};
+	int ret = instance_tls_plan(instance, config, plan, &problems);
+
+	if (ret != 0) {
+		error_set(
+		    err, SQLSTATE_CONFIG_FILE, "%s", problems.items[0].text);
+	}
+	problems_fini(&problems);
+	return ret;
+}
+
 int
 instance_set(struct instance *instance, const char *key, const char *value,
     struct error *err)
@@ -143,14 +188,21 @@ instance_set(struct instance *instance, const char *key, const char *value,
 	struct config *config =
 	    config_with_setting(instance->config, key, value, err);
 
+	struct tls_plan plan;
+
 	if (config == NULL) {
+		return -1;
+	}
+	if (plan_tls(instance, config, &plan, err) != 0) {
+		config_unref(&config);
 		return -1;
 	}
 	if (instance_configure_log(
 	        instance->logger, config, &instance->options, err) != 0) {
+		instance_tls_drop(&plan);
 		config_unref(&config);
 		return -1;
 	}
-	adopt(instance, config);
+	adopt(instance, config, &plan);
 	return 0;
 }

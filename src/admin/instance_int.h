@@ -3,6 +3,7 @@
 #define ADMIN_INSTANCE_INT_H
 
 #include "admin/instance.h"
+#include "admin/instance_tls.h"
 #include "admin/stats.h"
 #include "core/list.h"
 #include "core/log.h"
@@ -41,6 +42,7 @@ struct instance {
 	struct list laters;      /* of struct later, see later.c */
 	struct timer later_tick; /* runs while there are any */
 	struct stats stats;
+	struct instance_tls tls;
 	enum shutdown_mode mode;
 	bool is_stopping;
 	int64_t start_us; /* loop time */

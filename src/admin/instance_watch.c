@@ -5,6 +5,7 @@
 
 #include "admin/instance_int.h"
 #include "conf/config.h"
+#include "conf/tls_files.h"
 #include "core/mem.h"
 #include "node/cluster.h"
 #include "node/node.h"
@@ -28,6 +29,7 @@ monitor_login(const struct config *config, const struct database_conf *entry,
 {
 	const struct settings *settings = config_settings(config);
 	struct monitor_login login = {.dbname = dbname};
+	struct tls_for_libpq tls = tls_for_libpq(config);
 	const struct credential *credential;
 
 	login.user = first_given(
@@ -43,9 +45,10 @@ monitor_login(const struct config *config, const struct database_conf *entry,
 	}
 	login.password = first_given(login.password,
 	    credential == NULL ? NULL : credential->secret, NULL);
-	login.sslmode = settings->server_tls_sslmode == SSLMODE_DISABLE
-	    ? "disable"
-	    : "prefer";
+	login.sslmode = tls.sslmode;
+	login.sslrootcert = tls.sslrootcert;
+	login.sslcert = tls.sslcert;
+	login.sslkey = tls.sslkey;
 	return login;
 }
 

@@ -12,6 +12,7 @@
 #include "admin/show.h"
 #include "admin/socket_row.h"
 #include "conf/config.h"
+#include "net/stream_tls.h"
 
 /* The columns all of them have. */
 #define SOCKET_COLUMNS                                                     \
@@ -83,6 +84,7 @@ put_common(struct instance *instance, struct table *table,
     const struct socket_row *row)
 {
 	struct address local = {0};
+	char tls[TLS_TEXT_BYTES];
 	bool is_client = row->type[0] == 'C';
 
 	if (row->fd >= 0 && address_of_socket(&local, row->fd) != 0) {
@@ -103,7 +105,7 @@ put_common(struct instance *instance, struct table *table,
 	put_pointer(table, is_client ? '5' : 'c',
 	    is_client ? row->server_id : row->client_id);
 	table_put_count(table, row->remote_pid);
-	table_put_text(table, "");
+	table_put_text(table, stream_tls_text(row->stream, tls, sizeof(tls)));
 	table_put_text(table, row->application_name);
 	table_put_count(table, row->prepared_count);
 	table_put_count(table, row->id);

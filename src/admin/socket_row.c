@@ -121,6 +121,7 @@ socket_row_of_client(
 	    .state = state_of_client(client),
 	    .peer = client->peer,
 	    .fd = stream_fd(client->stream),
+	    .stream = client->stream,
 	    .connect_us = client->connect_us,
 	    .request_us = client->request_us,
 	    .server_id = client->server == NULL ? 0 : client->server->id,
@@ -165,6 +166,7 @@ socket_row_of_server(const struct holders *holders, const struct server *server)
 	    .state = server_states[server->state],
 	    .peer = server->address,
 	    .fd = server->stream == NULL ? -1 : stream_fd(server->stream),
+	    .stream = server->stream,
 	    .connect_us = server->connect_us,
 	    .request_us = server->request_us == 0 ? server->connect_us
 	                                          : server->request_us,

@@ -16,6 +16,7 @@ struct census;
 struct client;
 struct instance;
 struct server;
+struct stream;
 
 /* What a row says, of either kind. */
 struct socket_row {
@@ -24,8 +25,9 @@ struct socket_row {
 	const char *database;
 	const char *replication; /* none, logical or physical */
 	const char *state;
-	struct address peer; /* no address: not connected yet */
-	int fd;              /* -1: none */
+	struct address peer;         /* no address: not connected yet */
+	int fd;                      /* -1: none */
+	const struct stream *stream; /* NULL: none */
 	int64_t connect_us;
 	int64_t request_us;
 	int64_t wait_us;

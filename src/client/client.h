@@ -21,6 +21,7 @@ struct loop;
 struct pools;
 struct router;
 struct stream_transport;
+struct tls_context;
 
 /* The console, which lies in a room below this one. */
 struct console_ops {
@@ -57,6 +58,10 @@ void clients_free(struct clients **clients);
 
 /* From now on CONFIG. */
 void clients_configure(struct clients *clients, struct config *config);
+
+/* From now on clients use TLS, if at all, under CONTEXT, which is referenced;
+ * NULL: they do without. */
+void clients_set_tls(struct clients *clients, struct tls_context *context);
 
 /* Takes over FD, a new connection from PEER. */
 void clients_accept(

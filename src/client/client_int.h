@@ -255,6 +255,7 @@ struct clients {
 	struct pools *pools;
 	struct router *router;
 	struct config *config;       /* shared */
+	struct tls_context *tls;     /* shared; NULL: none */
 	struct catalogue *catalogue; /* owned */
 	struct auth_queries *auth;   /* owned */
 	struct console_ops console;

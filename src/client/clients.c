@@ -12,6 +12,7 @@
 #include "core/mem.h"
 #include "core/str.h"
 #include "net/stream.h"
+#include "net/tls.h"
 #include "server/peers.h"
 #include "server/pool_int.h"
 #include "server/server_int.h"
@@ -129,8 +130,18 @@ clients_free(struct clients **clients)
 	deadlines_free(&set->deadlines);
 	catalogue_free(&set->catalogue);
 	config_unref(&set->config);
+	tls_context_unref(&set->tls);
 	free(set);
 	*clients = NULL;
+}
+
+void
+clients_set_tls(struct clients *clients, struct tls_context *context)
+{
+	struct tls_context *old = clients->tls;
+
+	clients->tls = context == NULL ? NULL : tls_context_ref(context);
+	tls_context_unref(&old);
 }
 
 void

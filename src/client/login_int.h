@@ -52,6 +52,8 @@ struct login {
 	struct login_exchange *exchange; /* owned; from CLIENT_PASSWORD on */
 	bool refused_ssl; /* an SSLRequest was answered already */
 	bool refused_gss; /* and a GSSENCRequest */
+	bool needs_protocol; /* has begun with TLS at once: then that it means
+	                        PostgreSQL has to be said within (ALPN) */
 };
 
 /* ---- login_packet.c ------------------------------------------------------ */

@@ -14,6 +14,7 @@
 #include "conf/config.h"
 #include "core/buf.h"
 #include "core/error.h"
+#include "net/stream_tls.h"
 #include "proto/frame.h"
 #include "proto/msg.h"
 #include "server/pool_int.h"
@@ -117,6 +118,17 @@ note_params(struct client *client, const struct params *params)
 	    sql_encoding_is_unsafe(params_get(params, "client_encoding"));
 }
 
+static void
+log_login(const struct client *client, const char *what)
+{
+	char tls[TLS_TEXT_BYTES];
+
+	(void)stream_tls_text(client->stream, tls, sizeof(tls));
+	log_info(&client->log, "%s%s%s%s", what,
+	    tls[0] == '\0' ? "" : " tls=", tls,
+	    stream_tls_is_resumed(client->stream) ? " (resumed)" : "");
+}
+
 /* Its login is over. */
 static void
 finish(struct client *client, const struct params *params)
@@ -129,7 +141,7 @@ finish(struct client *client, const struct params *params)
 	client_set_state(client, CLIENT_IDLE);
 	meter_login(client);
 	if (settings->log_connections) {
-		log_info(&client->log, "login done");
+		log_login(client, "login done");
 	}
 }
 
@@ -234,7 +246,7 @@ login_come_in_to_console(struct client *client)
 	meter_login(client);
 	login_free(client);
 	if (settings->log_connections) {
-		log_info(&client->log, "console login");
+		log_login(client, "console login");
 	}
 	put_welcome(client, &params);
 	params_fini(&params);

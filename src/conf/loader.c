@@ -266,6 +266,8 @@ static void
 load_tls_files(struct loader *loader, const char *file)
 {
 	if (!loader->may_read) {
+		tls_files_check(&loader->config->settings,
+		    loader->config->places, loader->problems);
 		refuse_tls_files(loader, file);
 		return;
 	}

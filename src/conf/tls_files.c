@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "conf/config_int.h"
 #include "conf/places.h"
@@ -64,9 +65,12 @@ complain(const struct reading *reading, const char *name, const char *text)
 {
 	const struct setting *row = setting_find(name);
 	const char *file = places_file(reading->places, row);
+	const char *conffile = reading->settings->conffile;
 
-	problems_add(reading->problems, PROBLEM_ERROR,
-	    file == NULL ? reading->settings->conffile : file,
+	if (file == NULL && conffile[0] != '\0') {
+		file = conffile;
+	}
+	problems_add(reading->problems, PROBLEM_ERROR, file,
 	    places_line(reading->places, row), "%s", text);
 }
 
@@ -116,6 +120,16 @@ check_servers(const struct reading *reading)
 	}
 }
 
+void
+tls_files_check(const struct settings *settings, const struct places *places,
+    struct problems *problems)
+{
+	struct reading reading = {settings, places, problems};
+
+	check_clients(&reading);
+	check_servers(&reading);
+}
+
 /* ---- reading ------------------------------------------------------------- */
 
 bool
@@ -163,8 +177,7 @@ tls_files_read(const struct settings *settings, const struct places *places,
 	struct reading reading = {settings, places, problems};
 	size_t errors_before = problems->error_count;
 
-	check_clients(&reading);
-	check_servers(&reading);
+	tls_files_check(settings, places, problems);
 	for (int i = 0; i < TLS_FILE_COUNT; i++) {
 		enum tls_file_kind kind = (enum tls_file_kind)i;
 
@@ -205,6 +218,46 @@ tls_files_unref(struct tls_files **filesp)
 		file_text_fini(&files->items[i].text);
 	}
 	free(files);
+}
+
+/* ---- for libpq ----------------------------------------------------------- */
+
+/* Where the authorities of the system are, as one file; libpq knows no
+ * directory of them. */
+static const char *
+system_authorities(void)
+{
+	static const char *const paths[] = {
+	    "/etc/ssl/certs/ca-certificates.crt",
+	    "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"};
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+		if (access(paths[i], R_OK) == 0) {
+			return paths[i];
+		}
+	}
+	return NULL;
+}
+
+struct tls_for_libpq
+tls_for_libpq(const struct config *config)
+{
+	const struct tls_file *files = config->tls_files->items;
+	int mode = config->settings.server_tls_sslmode;
+	struct tls_for_libpq tls = {
+	    .sslmode = setting_word("server_tls_sslmode", mode),
+	    .sslcert = files[TLS_FILE_SERVER_CERT].path,
+	    .sslkey = files[TLS_FILE_SERVER_KEY].path,
+	};
+
+	/* A file of authorities would make libpq verify in lower modes, too. */
+	if (mode >= SSLMODE_VERIFY_CA) {
+		tls.sslrootcert = files[TLS_FILE_SERVER_CA].path;
+	}
+	if (mode == SSLMODE_VERIFY_FULL && tls.sslrootcert == NULL) {
+		tls.sslrootcert = system_authorities();
+	}
+	return tls;
 }
 
 /* ---- comparing ----------------------------------------------------------- */

@@ -38,6 +38,17 @@ struct tls_files {
 	struct tls_file items[TLS_FILE_COUNT];
 };
 
+/* The same of TLS to servers as libpq has it; "" and NULL: not given. Borrowed
+ * from the configuration. */
+struct tls_for_libpq {
+	const char *sslmode;
+	const char *sslrootcert;
+	const char *sslcert;
+	const char *sslkey;
+};
+
+struct tls_for_libpq tls_for_libpq(const struct config *config);
+
 /* Returns no files at all, with one reference. */
 struct tls_files *tls_files_none(void);
 
@@ -49,6 +60,10 @@ struct tls_files *tls_files_none(void);
 struct tls_files *tls_files_read(const struct settings *settings,
     const struct places *places, struct problems *problems)
     __attribute__((warn_unused_result));
+
+/* Only adds errors about what is missing; reads nothing. */
+void tls_files_check(const struct settings *settings,
+    const struct places *places, struct problems *problems);
 
 /* The same for a configuration that was loaded before. */
 struct tls_files *tls_files_read_again(const struct config *config,

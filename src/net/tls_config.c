@@ -119,10 +119,12 @@ make(const struct tls_options *options, const char *const *names,
 	}
 	row = setting_find(names[culprit]);
 	file = places_file(places, row);
-	problems_add(problems, PROBLEM_ERROR,
-	    file == NULL ? config_settings(config)->conffile : file,
-	    places_line(places, row), "TLS setup failed: %s: %s%s%s%s",
-	    row->name, err.text, err.hint[0] == '\0' ? "" : " (", err.hint,
+	if (file == NULL && config_settings(config)->conffile[0] != '\0') {
+		file = config_settings(config)->conffile;
+	}
+	problems_add(problems, PROBLEM_ERROR, file, places_line(places, row),
+	    "TLS setup failed: %s: %s%s%s%s", row->name, err.text,
+	    err.hint[0] == '\0' ? "" : " (", err.hint,
 	    err.hint[0] == '\0' ? "" : ")");
 	return NULL;
 }

@@ -13,6 +13,7 @@
 #include "conf/config.h"
 #include "core/mem.h"
 #include "core/str.h"
+#include "net/tls.h"
 #include "node/node.h"
 #include "server/cancel.h"
 #include "server/pool_int.h"
@@ -337,6 +338,15 @@ relist_idle(struct pools *pools)
 }
 
 void
+pools_set_tls(struct pools *pools, struct tls_context *context)
+{
+	struct tls_context *old = pools->tls;
+
+	pools->tls = context == NULL ? NULL : tls_context_ref(context);
+	tls_context_unref(&old);
+}
+
+void
 pools_configure(struct pools *pools, struct config *config)
 {
 	struct config *old = pools->config;
@@ -471,6 +481,7 @@ pools_free(struct pools **pools)
 	statements_free(&set->statements);
 	keyring_free(&set->keyring);
 	config_unref(&set->config);
+	tls_context_unref(&set->tls);
 	free(set);
 	*pools = NULL;
 }

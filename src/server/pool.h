@@ -34,6 +34,7 @@ struct server;
 struct statements;
 struct stream;
 struct stream_transport;
+struct tls_context;
 struct waiter;
 
 /* Which nodes may serve a request. */
@@ -107,6 +108,10 @@ void pools_free(struct pools **pools);
 /* From now on CONFIG; pools whose database changed start anew, those whose
  * database is gone end. */
 void pools_configure(struct pools *pools, struct config *config);
+
+/* From now on servers are reached by TLS, as far as server_tls_sslmode says,
+ * under CONTEXT, which is referenced; NULL: without. */
+void pools_set_tls(struct pools *pools, struct tls_context *context);
 
 /*
  * Returns the pool of DATABASE (as clients call it) and USER (as the server

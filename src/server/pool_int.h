@@ -112,6 +112,7 @@ struct pools {
 	struct resolver *resolver;
 	struct node_set *nodes;
 	struct config *config;         /* shared */
+	struct tls_context *tls;       /* shared; NULL: none */
 	struct profiles *profiles;     /* owned */
 	struct statements *statements; /* owned */
 	struct keyring *keyring;       /* owned */

@@ -216,7 +216,10 @@ class Proxy:
                                autocommit=autocommit, **options)
 
     def wire(self, unix=False, deadline=10.0):
-        """A raw connection, not logged in."""
+        """A raw connection, not logged in; over the Unix socket, too, where
+        others have to be encrypted."""
+        unix = unix or self.settings.get("client_tls_sslmode") in (
+            "require", "verify-ca", "verify-full")
         address = self.socket_path if unix else (self.host, self.port)
         return wire.Wire(address, deadline)
 

@@ -76,7 +76,7 @@ def test_an_unknown_setting_is_refused_and_the_nearest_named(
 @pytest.mark.parametrize("line", [
     "auth_type = ldap", "client_tls_sslmode = require",
     "auth_type = hba\nauth_hba_file = hba.conf",
-    "server_tls_sslmode = verify-full"])
+    "server_tls_sslmode = verify-ca"])
 def test_what_does_not_exist_yet_is_refused_not_ignored(idle, line):
     status, output = check(
         idle, GOOD.replace("auth_type = any\n", "")

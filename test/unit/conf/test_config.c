@@ -63,8 +63,8 @@ static const struct text_case {
         "error f:7: unknown setting \"defualt_pool_size\"; did you mean "
         "\"default_pool_size\"?\n"
         "error f:8: listen_port = x: not a whole number\n"
-        "error f:9: client_tls_sslmode = require: TLS towards clients does not "
-        "exist yet in this version; accepted: disable\n"
+        "error f:9: client_tls_sslmode needs client_tls_cert_file and "
+        "client_tls_key_file\n"
         "error f:11: database name \"pgbouncer\" is reserved for the console\n"
         "error f:12: database name \"pgweir\" is reserved for the console\n"
         "error f:13: database \"y\": unknown key \"prot\" in the connection "
@@ -86,8 +86,8 @@ static const struct text_case {
     {"the last value is refused where it stands",
         HEAD
         "[pgweir]\nclient_tls_sslmode=disable\n\nclient_tls_sslmode=require\n",
-        "error f:8: client_tls_sslmode = require: TLS towards clients does not "
-        "exist yet in this version; accepted: disable\n"},
+        "error f:8: client_tls_sslmode needs client_tls_cert_file and "
+        "client_tls_key_file\n"},
     {"what is ignored is said",
         HEAD "[pgweir]\npkt_buf=8192\nauth_ldap_options=ldapbindpasswd=x\n",
         "note f:6: pkt_buf is ignored: all connections share one buffer, and "
@@ -394,8 +394,8 @@ static const struct set_case {
         "change it in the file and start again"},
     {"default_pool_size", "x", "default_pool_size = x: not a whole number", ""},
     {"client_tls_sslmode", "require",
-        "client_tls_sslmode = require: TLS towards clients does not exist yet "
-        "in this version; accepted: disable",
+        "client_tls_sslmode needs client_tls_cert_file and "
+        "client_tls_key_file",
         ""},
 };
 
@@ -597,9 +597,21 @@ static const struct instant_case {
     {"user=u password=p sslmode=prefer gssencmode=disable "
      "target_session_attrs=read-write keepalives=1 client_encoding=auto",
         "", "scram-sha-256 127.0.0.1:6432 u=/var/run/postgresql:5432/u u p"},
-    {"user=u sslmode=require",
-        "error server_tls_sslmode = require: TLS towards servers does not "
-        "exist yet in this version; accepted: disable, allow, prefer\n",
+    {"user=u password=p sslmode=verify-full", "",
+        "scram-sha-256 127.0.0.1:6432 u=/var/run/postgresql:5432/u u p"},
+    {"user=u password=p sslrootcert=system", "",
+        "scram-sha-256 127.0.0.1:6432 u=/var/run/postgresql:5432/u u p"},
+    {"user=u password=p sslmode=verify-ca",
+        "error server_tls_sslmode = verify-ca needs server_tls_ca_file (only "
+        "verify-full may go by the system's authorities, since anybody can "
+        "have a certificate of theirs)\n",
+        NULL},
+    {"user=u password=p sslmode=require sslcert=/nowhere/cert.pem "
+     "sslkey=/nowhere/key.pem",
+        "error TLS setup failed: server_tls_cert_file: cannot open "
+        "\"/nowhere/cert.pem\": No such file or directory\n"
+        "error TLS setup failed: server_tls_key_file: cannot open "
+        "\"/nowhere/key.pem\": No such file or directory\n",
         NULL},
     {"user=u target_session_attrs=standby",
         "error target_session_attrs = standby: this does not exist yet in "

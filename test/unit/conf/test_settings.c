@@ -170,12 +170,8 @@ static const struct status_case {
         "known users) or any (any user name; every database needs user=)"},
     {"server_tls_sslmode", NULL, ""},
     {"server_tls_sslmode", "allow", ""},
-    {"server_tls_sslmode", "require",
-        "server_tls_sslmode = require: TLS towards servers does not exist yet "
-        "in this version; accepted: disable, allow, prefer"},
-    {"client_tls_sslmode", "prefer",
-        "client_tls_sslmode = prefer: TLS towards clients does not exist yet "
-        "in this version; accepted: disable"},
+    {"server_tls_sslmode", "verify-full", ""},
+    {"client_tls_sslmode", "verify-ca", ""},
     {"resolv_conf", "", ""},
     {"auth_user", "hi", ""},
     {"application_name_add_host", "off", ""},
