@@ -8,17 +8,33 @@
 
 #include <limits.h>
 
+#include "auth/auth_query.h"
 #include "conf/config.h"
 #include "core/log.h"
 
 /* Listeners, log, timers of the loop, name servers, the monitor. */
 #define OWN_FILES 32
 
+/* Connections over which the secrets of users are looked up. */
+static int64_t
+for_secrets(const struct config *config)
+{
+	int64_t total = 0;
+
+	for (size_t i = 0; i < config_database_count(config); i++) {
+		if (config_auth_user(config, config_database(config, i))[0] !=
+		    '\0') {
+			total += AUTH_CHANNEL_LINES_MAX;
+		}
+	}
+	return total < AUTH_LINES_MAX ? total : AUTH_LINES_MAX;
+}
+
 /* Server connections of the pools that are sure to be there. */
 static int64_t
 for_servers(const struct config *config)
 {
-	int64_t total = OWN_FILES;
+	int64_t total = OWN_FILES + for_secrets(config);
 
 	for (size_t i = 0; i < config_database_count(config); i++) {
 		const struct database_conf *entry = config_database(config, i);

@@ -120,10 +120,11 @@ static int64_t
 lifetime(const struct auth_entry *entry)
 {
 	int64_t cache_us = entry->set->options.cache_us;
+	int64_t limit_us = entry->found != AUTH_FOUND ? AUTH_NOBODY_US
+	    : entry->is_doubted                       ? FRESH_US
+	                                              : cache_us;
 
-	return entry->found == AUTH_FOUND || cache_us < AUTH_NOBODY_US
-	    ? cache_us
-	    : AUTH_NOBODY_US;
+	return cache_us < limit_us ? cache_us : limit_us;
 }
 
 static bool
@@ -166,6 +167,9 @@ be_answered(struct auth_entry *entry, enum auth_found found)
 void
 auth_entry_found(struct auth_entry *entry, const char *role, const char *secret)
 {
+	if (secret != NULL) {
+		auth_models_note(&entry->set->models, secret);
+	}
 	entry->role = mem_strdup(role);
 	entry->secret = secret == NULL ? NULL : mem_strdup(secret);
 	be_answered(entry, AUTH_FOUND);
@@ -328,12 +332,27 @@ auth_query_forget(struct auth_queries *set, const struct auth_source *source,
 	put_key(source, user, &key);
 	entry = find_entry(set, &key);
 	buf_fini(&key);
-	if (entry == NULL || entry->state != ENTRY_KNOWN ||
-	    loop_now_us(set->loop) - entry->since_us < FRESH_US) {
+	if (entry == NULL || entry->state != ENTRY_KNOWN) {
+		return false;
+	}
+	if (loop_now_us(set->loop) - entry->since_us < FRESH_US) {
+		entry->is_doubted = true;
 		return false;
 	}
 	auth_entry_free(entry);
 	return true;
+}
+
+const char *
+auth_query_model(const struct auth_queries *set, uint64_t number)
+{
+	return auth_models_pick(&set->models, number);
+}
+
+int
+auth_query_most_iterations(const struct auth_queries *set)
+{
+	return set->models.most_iterations;
 }
 
 /* ---- the set ------------------------------------------------------------- */
@@ -446,6 +465,7 @@ auth_queries_free(struct auth_queries **setp)
 	{
 		auth_channel_end(channel);
 	}
+	auth_models_fini(&set->models);
 	free(set);
 	*setp = NULL;
 }

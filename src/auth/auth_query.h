@@ -140,9 +140,14 @@ void auth_question_cancel(struct auth_question *question);
 /*
  * Somebody claims to be USER and does not know the secret that SOURCE told; it
  * may have changed. It is asked for anew next time, but not more than once a
- * second. Whether it is forgotten now.
+ * second. Whether it is forgotten now: then the next question is asked.
  */
 bool auth_query_forget(struct auth_queries *set,
     const struct auth_source *source, const char *user);
+
+/* What the secrets of all sources look like, see auth_models_pick(), and the
+ * most iterations that any of them has had. */
+const char *auth_query_model(const struct auth_queries *set, uint64_t number);
+int auth_query_most_iterations(const struct auth_queries *set);
 
 #endif

@@ -10,6 +10,7 @@
 #define AUTH_AUTH_QUERY_INT_H
 
 #include "auth/auth_line.h"
+#include "auth/auth_models.h"
 #include "auth/auth_query.h"
 #include "core/error.h"
 #include "core/hash.h"
@@ -50,6 +51,7 @@ struct auth_entry {
 	int64_t since_us; /* loop time: asked for first; when it is answered,
 	                     of that */
 	enum auth_found found;
+	bool is_doubted;  /* asked for anew as soon as that may be */
 	char *role;       /* owned */
 	char *secret;     /* owned, wiped */
 	struct error err; /* what askers are told */
@@ -106,6 +108,7 @@ struct auth_queries {
 	const struct auth_line_ops *lines;
 	struct auth_entry *entries;    /* by key */
 	struct auth_channel *channels; /* by key */
+	struct auth_models models;     /* of all answers so far */
 	size_t waiting_count;          /* entries in WAITING and ASKED */
 	struct list known;             /* oldest answer first */
 	struct list answered;

@@ -80,6 +80,13 @@ login_exchange_expects(const struct login_exchange *exchange)
 	    : "SASL";
 }
 
+bool
+login_exchange_repeats(const struct login_exchange *exchange)
+{
+	return exchange->awaits == AWAITS_PASSWORD ||
+	    exchange->awaits == AWAITS_MD5;
+}
+
 /* ---- what a secret is good for ------------------------------------------- */
 
 static bool

@@ -75,6 +75,10 @@ void login_exchange_free(struct login_exchange **exchange);
 /* What EXCHANGE waits for, for errors: "password" or "SASL". */
 const char *login_exchange_expects(const struct login_exchange *exchange);
 
+/* Whether the message that EXCHANGE waits for can be judged more than once: a
+ * password, or the md5 of one, by another secret than at first. */
+bool login_exchange_repeats(const struct login_exchange *exchange);
+
 /* Why nobody can come in by FACTS, for the operator and never for the client;
  * static. NULL: whoever knows the password can. */
 const char *login_obstacle(const struct login_facts *facts);

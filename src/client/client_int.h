@@ -41,7 +41,8 @@ struct stream;
  *   any -> CLOSED
  *
  *   STARTUP   its first packets are read
- *   SECRET    the secret of its user is looked for; its bytes wait. From here
+ *   SECRET    the secret of its user is looked for, or another after PASSWORD
+ *             has shown that it has changed; its bytes wait. From here
  *             and from PASSWORD it goes wherever STARTUP goes, but for CANCEL
  *   PASSWORD  a password was asked for
  *   WELCOME   a server must say what the client's settings come out as

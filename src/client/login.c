@@ -28,6 +28,10 @@ login_free(struct client *client)
 	login_end_secret(client);
 	startup_fini(&login->startup);
 	mem_wipe_free(&login->secret);
+	if (login->response != NULL) {
+		mem_wipe(login->response, login->response_size);
+		free(login->response);
+	}
 	login_exchange_free(&login->exchange);
 	free(login->role);
 	config_unref(&login->config);
@@ -185,7 +189,11 @@ login_on_secret(
 	}
 	mem_wipe_free(&login->secret);
 	login->secret = secret == NULL ? NULL : mem_strdup(secret);
-	login_begin_exchange(client);
+	if (login->response != NULL) {
+		login_judge_again(client);
+	} else {
+		login_begin_exchange(client);
+	}
 	if (has_waited && client_is_open(client)) {
 		/* What has come meanwhile is looked at now. */
 		if (client->held.length > 0) {

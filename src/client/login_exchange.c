@@ -6,6 +6,9 @@
  *
  * Source: PostgreSQL docs, "Message Flow", "Start-up".
  */
+#include <stdlib.h>
+#include <string.h>
+
 #include "auth/keyring.h"
 #include "client/client_int.h"
 #include "client/login_int.h"
@@ -20,20 +23,24 @@
 /* A message is not longer than this. */
 #define RESPONSE_MAX_BYTES ((uint32_t)65536 - FRAME_HEADER_BYTES)
 
-/* Whom a user without a secret resembles: one of those in auth_file, always the
- * same. */
+/* Whom a user without a secret resembles: one of those in auth_file, or of
+ * those that databases have told of, always the same. */
 static const char *
-find_model(const struct login *login, const struct keyring *keyring)
+find_model(const struct client *client, const struct keyring *keyring)
 {
+	const struct login *login = client->login;
 	size_t count = config_credential_count(login->config);
 	const char *secret;
 
+	uint64_t number = keyring_number(keyring, login->startup.user);
+
+	if (login_looks_up(client)) {
+		return auth_query_model(client->set->auth, number);
+	}
 	if (count == 0) {
 		return NULL;
 	}
-	secret = config_credential(
-	    login->config, keyring_number(keyring, login->startup.user) % count)
-	             ->secret;
+	secret = config_credential(login->config, number % count)->secret;
 	return secret[0] == '\0' ? NULL : secret;
 }
 
@@ -49,13 +56,18 @@ login_gather_facts(const struct client *client)
 	    /* The console is no database: who may enter is who it says. */
 	    .forced_user = login->database == NULL ? login->startup.user
 	                                           : login->database->user,
-	    .model = find_model(login, keyring),
+	    .model = find_model(client, keyring),
 	    .most_iterations = config_most_iterations(login->config),
 	    .scram_iterations =
 	        config_settings(login->config)->scram_iterations,
 	    .keyring = keyring,
 	};
 
+	if (auth_query_most_iterations(client->set->auth) >
+	    facts.most_iterations) {
+		facts.most_iterations =
+		    auth_query_most_iterations(client->set->auth);
+	}
 	facts.binding.size = stream_tls_server_end_point(
 	    client->stream, facts.binding.end_point);
 	return facts;
@@ -85,6 +97,17 @@ login_begin_exchange(struct client *client)
 	}
 }
 
+/* Whether what CLIENT said may be right, though ERR came of it, by a secret
+ * that is to be looked for. */
+static bool
+is_to_be_judged_again(struct client *client, const uint8_t *body, size_t size,
+    const struct error *err)
+{
+	return strcmp(err->sqlstate, SQLSTATE_INVALID_PASSWORD) == 0 &&
+	    login_exchange_repeats(client->login->exchange) &&
+	    login_look_again(client, body, size);
+}
+
 /* One whole message, which is wiped before CLIENT may be closed. */
 static void
 take_response(struct client *client, uint8_t *body, size_t size)
@@ -93,11 +116,19 @@ take_response(struct client *client, uint8_t *body, size_t size)
 	enum login_step step;
 	struct login_facts facts = login_gather_facts(client);
 	const char *obstacle;
+	bool is_kept = false;
 	struct buf out = {0};
 	struct error err;
 
 	step = login_answer(&facts, login->exchange, body, size, &out, &err);
+	if (step == LOGIN_REFUSE && client->state == CLIENT_PASSWORD) {
+		is_kept = is_to_be_judged_again(client, body, size, &err);
+	}
 	mem_wipe(body, size);
+	if (is_kept) {
+		buf_fini(&out);
+		return;
+	}
 	switch (step) {
 	case LOGIN_ACCEPT:
 		login_accept(client, &out);
@@ -116,6 +147,17 @@ take_response(struct client *client, uint8_t *body, size_t size)
 		login_refuse(client, &err);
 		return;
 	}
+}
+
+void
+login_judge_again(struct client *client)
+{
+	struct login *login = client->login;
+	uint8_t *body = login->response;
+
+	login->response = NULL;
+	take_response(client, body, login->response_size);
+	free(body);
 }
 
 /* What came is no answer. */

@@ -50,6 +50,9 @@ struct login {
 	struct auth_question question;
 	struct client *client; /* borrowed; whose it is, while it asks */
 	struct login_exchange *exchange; /* owned; from CLIENT_PASSWORD on */
+	uint8_t *response; /* owned, wiped; the client's last one, kept to be
+	                      judged by another secret; NULL: none is */
+	size_t response_size;
 	bool refused_ssl; /* an SSLRequest was answered already */
 	bool refused_gss; /* and a GSSENCRequest */
 	bool needs_protocol; /* has begun with TLS at once: then that it means
@@ -113,6 +116,17 @@ void login_end_secret(struct client *client);
  * is another now, which the next attempt is to find. Closes nothing. */
 void login_doubt_secret(struct client *client);
 
+/*
+ * As login_doubt_secret(), by its response, the SIZE bytes at BODY, which could
+ * as well be judged by another secret. True: that is looked for, and
+ * login_judge_again() follows.
+ */
+bool login_look_again(struct client *client, const uint8_t *body, size_t size);
+
+/* Whether secrets are looked up in a database for who wants to be what CLIENT
+ * does, unless auth_file has them. Closes nothing. */
+bool login_looks_up(const struct client *client);
+
 /* CLIENT knows the secret that was found: servers of its pool may want to see
  * it, too. Closes nothing. */
 void login_share_secret(struct client *client);
@@ -131,6 +145,9 @@ struct login_facts login_gather_facts(const struct client *client);
 
 /* Asks CLIENT for what its method wants to see, or accepts it at once. */
 void login_begin_exchange(struct client *client);
+
+/* Judges .response by .secret, and forgets it. */
+void login_judge_again(struct client *client);
 
 /* Takes one message of CLIENT_PASSWORD if it is whole; returns how many bytes
  * were used. They are wiped. */

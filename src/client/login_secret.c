@@ -206,9 +206,8 @@ look_up(struct client *client)
 	}
 }
 
-/* Whether somebody has to be asked for the secret of CLIENT's user. */
-static bool
-is_to_be_asked(const struct client *client)
+bool
+login_looks_up(const struct client *client)
 {
 	const struct login *login = client->login;
 
@@ -223,7 +222,7 @@ login_find_secret(struct client *client)
 	const struct credential *credential =
 	    config_find_credential(login->config, login->startup.user);
 
-	if (credential == NULL && is_to_be_asked(client)) {
+	if (credential == NULL && login_looks_up(client)) {
 		look_up(client);
 	} else {
 		login_on_secret(client,
@@ -248,6 +247,26 @@ login_doubt_secret(struct client *client)
 		(void)auth_query_forget(
 		    client->set->auth, &source, login->startup.user);
 	}
+}
+
+bool
+login_look_again(struct client *client, const uint8_t *body, size_t size)
+{
+	struct login *login = client->login;
+	struct auth_source source;
+
+	if (!login->is_looked_up) {
+		return false;
+	}
+	source = source_of(client);
+	if (!auth_query_forget(
+	        client->set->auth, &source, login->startup.user)) {
+		return false;
+	}
+	login->response = mem_dup(body, size);
+	login->response_size = size;
+	look_up(client);
+	return true;
 }
 
 void

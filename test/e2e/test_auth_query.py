@@ -2,7 +2,9 @@
 import contextlib
 import os
 import signal
+import time
 
+import psycopg
 import pytest
 
 import wire
@@ -238,6 +240,41 @@ def test_the_primary_is_asked(asks, cluster):
         == ["primary"]
 
 
+# ---- ways to show a password ------------------------------------------------
+@pytest.mark.parametrize("method", ["plain", "md5", "scram-sha-256"])
+@pytest.mark.parametrize("user", ["aq_scram", "aq_md5"])
+def test_every_method_works_with_the_secrets_that_fit_it(asks, method, user):
+    proxy = asks(auth_type=method)
+    fits = (method, user) != ("scram-sha-256", "aq_md5")
+
+    def comes_in(password):
+        try:
+            with proxy.connect(user=user, password=password) as conn:
+                return conn.execute("select current_user").fetchone()[0] \
+                    == user
+        except psycopg.OperationalError as error:
+            assert "password authentication failed" in str(error)
+            return False
+
+    assert comes_in(f"{user}-secret") == fits
+    assert not comes_in("wrong")
+    assert comes_in(f"{user}-secret") == fits
+
+
+def request_of(proxy, user):
+    """What USER is asked for: 5 is md5, 10 is SASL."""
+    with Waiting(proxy, user) as waiting:
+        return waiting.request().payload[3]
+
+
+def test_who_is_unknown_is_asked_as_those_who_are_known(asks):
+    proxy = asks(auth_type="md5")
+    assert request_of(proxy, "aq_nobody") == 10
+    assert request_of(proxy, "aq_md5") == 5
+    # Nobody else has been looked up so far.
+    assert {request_of(proxy, f"aq_nobody{i}") for i in range(10)} == {5}
+
+
 # ---- nobody else has a say --------------------------------------------------
 @pytest.fixture
 def hostile(cluster):
@@ -302,6 +339,50 @@ def test_a_changed_password_is_noticed(asks, role, cluster):
     assert refusal(proxy, "aq_changes", "old").sqlstate == "28P01"
 
 
+@pytest.mark.parametrize("method", ["plain", "md5"])
+def test_a_changed_password_is_noticed_at_once_where_it_can_be(
+        asks, cluster, method):
+    proxy = asks(auth_type=method, auth_cache_time=3600)
+    with proxy.connect(user="aq_md5", password="aq_md5-secret"):
+        pass
+    asked = time.monotonic()
+    with cluster.primary.connect() as conn:
+        conn.execute("set password_encryption = 'md5'")
+        conn.execute("alter role aq_md5 password 'new'")
+    try:
+        wait_until(lambda: time.monotonic() > asked + 1.1, 10, "a second")
+        with proxy.connect(user="aq_md5", password="new") as conn:
+            assert conn.execute("select 1").fetchone() == (1,)
+        for password in ("aq_md5-secret", "wrong"):
+            with pytest.raises(psycopg.OperationalError):
+                proxy.connect(user="aq_md5", password=password)
+    finally:
+        with cluster.primary.connect() as conn:
+            conn.execute("set password_encryption = 'md5'")
+            conn.execute("alter role aq_md5 password 'aq_md5-secret'")
+
+
+def test_clients_may_leave_while_another_secret_is_looked_for(asks, cluster):
+    proxy = asks(auth_query=SLOW, auth_cache_time=3600)
+    assert log_in(proxy, "aq_scram") == "aq_scram"
+    asked = time.monotonic()
+    wait_until(lambda: time.monotonic() > asked + 1.1, 10, "a second")
+    with held(cluster):
+        first, second = (Waiting(proxy, "aq_scram", "wrong")
+                         for _ in range(2))
+        for waiting in (first, second):
+            assert waiting.request().payload == b"\0\0\0\3"
+        first.conn.send(wire.frame("p", wire.text("wrong")))
+        wait_for_question(cluster)
+        first.conn.close()
+    with second, pytest.raises(wire.WireError) as caught:
+        second.conn.send(wire.frame("p", wire.text("wrong")))
+        frame = second.request()
+        raise wire.WireError(wire.fields_of(frame.payload))
+    assert caught.value.sqlstate == "28P01"
+    assert log_in(proxy, "aq_scram") == "aq_scram"
+
+
 def test_wrong_passwords_do_not_make_questions(asks, cluster):
     proxy = asks(auth_cache_time=3600)
     mark = cluster.mark()
@@ -322,12 +403,12 @@ def test_a_dropped_role_is_noticed(asks, role, cluster):
         conn.execute("drop role aq_goes")
 
     def is_refused():
-        try:
-            log_in(proxy, "aq_goes", "secret")
-        except wire.WireError as error:
-            return "password authentication failed" in error.message
-        except wire.Closed:
-            pass  # it came in, but PostgreSQL does not know it any more
+        # To come in is enough; no server would take it any more.
+        with Waiting(proxy, "aq_goes", "secret") as waiting:
+            try:
+                waiting.finish()
+            except wire.WireError as error:
+                return "password authentication failed" in error.message
         return False
 
     wait_until(is_refused, 10, "nobody knows it any more")
@@ -512,7 +593,7 @@ def test_a_server_that_hangs_is_left(asks, cluster):
 
 
 SLOW = ("select rolname, rolpassword from (select rolname, rolpassword,"
-        " pg_advisory_lock_shared(4711)::text from pg_authid"
+        " pg_advisory_xact_lock_shared(4711)::text from pg_authid"
         " where rolname = $1 offset 0) as slow")
 
 

@@ -377,7 +377,6 @@ START_TEST(auth_query_forgets_on_request_but_once_a_second)
 	ck_assert(!auth_query_forget(set, &source, "alice"));
 	let_answer(0, "alice", "old");
 	settle();
-	ck_assert(!auth_query_forget(set, &source, "alice"));
 	ck_assert(ask(1, "alice"));
 	loop_advance(loop, 1100 * MS);
 	ck_assert(!auth_query_forget(set, &source, "bob"));
@@ -388,6 +387,34 @@ START_TEST(auth_query_forgets_on_request_but_once_a_second)
 	settle();
 	found(2, "new");
 	ck_assert(!auth_query_forget(set, &source, "alice"));
+}
+END_TEST
+
+START_TEST(auth_query_asks_anew_a_second_later_for_who_was_doubted)
+{
+	begin();
+	let_answer(0, "alice", "old");
+	settle();
+	ck_assert(!auth_query_forget(set, &source, "alice"));
+	loop_advance(loop, 900 * MS);
+	ck_assert(ask(1, "alice"));
+	loop_advance(loop, 200 * MS);
+	ck_assert(!ask(2, "alice"));
+}
+END_TEST
+
+START_TEST(auth_query_knows_what_secrets_look_like)
+{
+	ck_assert_ptr_null(auth_query_model(set, 3));
+	begin();
+	let_answer(0, "alice",
+	    "SCRAM-SHA-256$5000:ES/KlS5SHTzow0N11QAD7A==$"
+	    "kukNCxB24fLUQ8djkvY4x/SjYCGnYAON8fo7aBmwcwY=:"
+	    "G9qgLy3OirNTsrdxgGZJZTkYrRdYR9isYtg8zIui1hA=");
+	ck_assert_int_eq(auth_query_most_iterations(set), 5000);
+	ck_assert_ptr_nonnull(
+	    strstr(auth_query_model(set, 3), "SCRAM-SHA-256$5000:"));
+	ck_assert_ptr_null(strstr(auth_query_model(set, 3), "kukN"));
 }
 END_TEST
 
@@ -867,6 +894,9 @@ main(void)
 	tcase_add_test(questions, auth_query_remembers_nothing_if_it_must_not);
 	tcase_add_test(
 	    questions, auth_query_forgets_on_request_but_once_a_second);
+	tcase_add_test(
+	    questions, auth_query_asks_anew_a_second_later_for_who_was_doubted);
+	tcase_add_test(questions, auth_query_knows_what_secrets_look_like);
 	tcase_add_test(
 	    questions, auth_query_forgets_all_with_a_new_configuration);
 	tcase_add_loop_test(questions,
