@@ -13,6 +13,7 @@
 #include "admin/process.h"
 #include "admin/supervisor.h"
 #include "admin/version.h"
+#include "auth/hba_config.h"
 #include "conf/config.h"
 #include "core/buf.h"
 #include "core/error.h"
@@ -145,7 +146,9 @@ load(const struct arguments *args)
 	if (config != NULL && tls_contexts_try(config, &problems) != 0) {
 		config_unref(&config);
 	}
-
+	if (config != NULL && hba_config_load(config, NULL, &problems) != 0) {
+		config_unref(&config);
+	}
 	for (size_t i = 0; i < problems.count; i++) {
 		const struct problem *item = &problems.items[i];
 

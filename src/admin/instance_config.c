@@ -7,6 +7,7 @@
 #include "admin/files.h"
 #include "admin/instance_int.h"
 #include "admin/supervisor.h"
+#include "auth/hba_config.h"
 #include "client/client.h"
 #include "conf/config.h"
 #include "core/buf.h"
@@ -130,6 +131,9 @@ reload(struct instance *instance, struct problems *problems)
 	log_info(&instance->log, "reloading configuration \"%s\"",
 	    instance->options.source);
 	config = config_reload(instance->config, problems);
+	if (config != NULL && hba_config_load(config, NULL, problems) != 0) {
+		config_unref(&config);
+	}
 	if (config != NULL &&
 	    instance_tls_plan(instance, config, &plan, problems) != 0) {
 		config_unref(&config);
@@ -166,17 +170,27 @@ instance_reload(struct instance *instance, struct problems *problems)
 	return ret;
 }
 
+/* Reads and makes what belongs to CONFIG, which SET has changed. */
 static int
-plan_tls(struct instance *instance, const struct config *config,
+plan_set(struct instance *instance, struct config *config,
     struct tls_plan *plan, struct error *err)
 {
 	struct problems problems = {0};
-	int ret = instance_tls_plan(instance, config, plan, &problems);
+	struct buf line = {0};
+	int ret = 0;
 
-	if (ret != 0) {
-		error_set(
-		    err, SQLSTATE_CONFIG_FILE, "%s", problems.items[0].text);
+	if (hba_config_load(config, instance->config, &problems) != 0 ||
+	    instance_tls_plan(instance, config, plan, &problems) != 0) {
+		for (size_t i = 0; i < problems.count && line.length == 0;
+		     i++) {
+			if (problems.items[i].kind == PROBLEM_ERROR) {
+				problem_print(&problems.items[i], &line);
+			}
+		}
+		error_set(err, SQLSTATE_CONFIG_FILE, "%s", buf_text(&line));
+		ret = -1;
 	}
+	buf_fini(&line);
 	problems_fini(&problems);
 	return ret;
 }
@@ -187,13 +201,12 @@ instance_set(struct instance *instance, const char *key, const char *value,
 {
 	struct config *config =
 	    config_with_setting(instance->config, key, value, err);
-
 	struct tls_plan plan;
 
 	if (config == NULL) {
 		return -1;
 	}
-	if (plan_tls(instance, config, &plan, err) != 0) {
+	if (plan_set(instance, config, &plan, err) != 0) {
 		config_unref(&config);
 		return -1;
 	}

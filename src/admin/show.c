@@ -21,6 +21,7 @@ static const struct show *const shows[] = {
     &show_dns_hosts,
     &show_dns_zones,
     &show_fds,
+    &show_hba,
     &show_lists,
     &show_mem,
     &show_nodes,

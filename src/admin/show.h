@@ -37,6 +37,7 @@ extern const struct show show_databases;
 extern const struct show show_dns_hosts;
 extern const struct show show_dns_zones;
 extern const struct show show_fds;
+extern const struct show show_hba;
 extern const struct show show_lists;
 extern const struct show show_mem;
 extern const struct show show_nodes;

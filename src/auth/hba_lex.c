@@ -119,7 +119,7 @@ lex_file(struct lexer *lexer, const struct place *from, const char *path,
 		return;
 	}
 	if (lexer->files_left == 0) {
-		give_up(lexer, from, "more than 1,000 files");
+		give_up(lexer, from, "more than 20,000 files");
 		return;
 	}
 	lexer->files_left--;

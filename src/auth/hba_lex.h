@@ -12,7 +12,7 @@ struct problems;
 
 /* Bounds of one load. Files, bytes and words are counted over all of them, each
  * as often as it is included; a line is what is left of its continuations. */
-#define HBA_FILES_MAX 1000
+#define HBA_FILES_MAX 20000
 #define HBA_BYTES_MAX ((size_t)16 << 20)
 #define HBA_WORDS_MAX ((size_t)1000000)
 #define HBA_LINE_MAX ((size_t)256 << 10)

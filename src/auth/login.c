@@ -190,6 +190,15 @@ login_begin(const struct login_facts *facts, struct login_exchange **exchange,
 		}
 		return LOGIN_ACCEPT;
 	case LOGIN_PROVEN:
+		if (facts->secret == NULL) {
+			error_set(err, SQLSTATE_INVALID_AUTHORIZATION,
+			    "no such user");
+			error_hint(err,
+			    "Users who show a certificate, or come over a "
+			    "Unix socket, have to be in auth_file, too, or be "
+			    "found by auth_query.");
+			return LOGIN_REFUSE;
+		}
 		return LOGIN_ACCEPT;
 	case LOGIN_PLAIN:
 		*exchange = make(AWAITS_PASSWORD);

@@ -17,9 +17,9 @@ struct login_exchange;
 enum login_method {
 	LOGIN_ANY,    /* everybody, whatever the name; the database has user= */
 	LOGIN_TRUST,  /* whoever has a secret, without showing it */
-	LOGIN_PROVEN, /* nothing is left to show: the connection has (its
-	                 certificate, its owner), and who chose this method has
-	                 looked */
+	LOGIN_PROVEN, /* whoever has a secret; nothing is left to show: the
+	                 connection has (its certificate, its owner), and who
+	                 chose this method has looked */
 	LOGIN_PLAIN,  /* a clear password; the secret may be of any kind */
 	LOGIN_MD5,    /* a hash of one; by SCRAM where the secret is for that */
 	LOGIN_SCRAM   /* SCRAM-SHA-256; the secret is not an md5 one */

@@ -6,6 +6,7 @@
  */
 #include "conf/config.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,6 +49,9 @@ config_unref(struct config **configp)
 	if (config == NULL || --config->references > 0) {
 		return;
 	}
+	if (config->annex != NULL) {
+		config->free_annex(config->annex);
+	}
 	settings_fini(&config->settings);
 	directory_unref(&config->directory);
 	places_unref(&config->places);
@@ -65,6 +69,21 @@ struct tls_files *
 config_tls_files(const struct config *config)
 {
 	return config->tls_files;
+}
+
+void
+config_attach(
+    struct config *config, void *annex, void (*free_annex)(void *annex))
+{
+	assert(config->annex == NULL && config->references == 1);
+	config->annex = annex;
+	config->free_annex = free_annex;
+}
+
+void *
+config_annex(const struct config *config)
+{
+	return config->annex;
 }
 
 const struct settings *

@@ -64,6 +64,17 @@ struct config *config_ref(struct config *config);
  * NULL is accepted. */
 void config_unref(struct config **config);
 
+/*
+ * Leaves ANNEX with CONFIG: what a room to the right has read along with it,
+ * and FREE_ANNEX ends when the last reference is given back. Once, before
+ * anybody else has one. A changed copy has none.
+ */
+void config_attach(
+    struct config *config, void *annex, void (*free_annex)(void *annex));
+
+/* What was attached; NULL: nothing. */
+void *config_annex(const struct config *config);
+
 /* Valid as long as a reference is held, as everything returned below. */
 const struct settings *config_settings(const struct config *config);
 

@@ -14,6 +14,8 @@ struct config {
 	struct directory *directory; /* shared, counted */
 	struct places *places;       /* shared, counted */
 	struct tls_files *tls_files; /* shared, counted */
+	void *annex;                 /* owned; see config_attach() */
+	void (*free_annex)(void *annex);
 };
 
 /* Reads the files that the settings of TLS name; -1: errors were added to

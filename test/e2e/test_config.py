@@ -75,7 +75,7 @@ def test_an_unknown_setting_is_refused_and_the_nearest_named(
 
 @pytest.mark.parametrize("line", [
     "auth_type = ldap", "client_tls_sslmode = require",
-    "auth_type = hba\nauth_hba_file = hba.conf",
+    "auth_type = pam",
     "server_tls_sslmode = verify-ca"])
 def test_what_does_not_exist_yet_is_refused_not_ignored(idle, line):
     status, output = check(
