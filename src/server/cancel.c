@@ -12,6 +12,7 @@
 #include "conf/config.h"
 #include "core/buf.h"
 #include "core/mem.h"
+#include "net/stream.h"
 #include "node/node.h"
 #include "proto/msg.h"
 #include "server/courier.h"
@@ -141,6 +142,9 @@ start(struct server *server)
 	    .options = &server->slot->pool->options.socket,
 	    .dialer = set->dialer,
 	    .node = node,
+	    /* As the connection it is about. */
+	    .tls = stream_has_tls(server->stream) ? set->tls : NULL,
+	    .tls_host = node->host,
 	};
 
 	cancel->set = set;

@@ -11,6 +11,8 @@
 #include "net/connector.h"
 #include "net/loop.h"
 #include "net/stream.h"
+#include "net/tls.h"
+#include "proto/msg.h"
 #include "server/pool.h"
 
 struct courier {
@@ -18,7 +20,10 @@ struct courier {
 	struct stream *stream; /* owned; NULL until connected */
 	struct connector connector;
 	struct timer deadline;
-	struct buf request; /* wiped */
+	struct buf request;      /* wiped */
+	struct tls_context *tls; /* shared; NULL: without */
+	char *tls_host;          /* owned; with .tls */
+	bool awaits_tls;         /* has asked for TLS and not been answered */
 	void (*on_done)(void *context, bool may_arrive);
 	void *context; /* borrowed */
 	struct grave grave;
@@ -47,6 +52,8 @@ courier_stop(struct courier **courier)
 		mem_wipe(buf_bytes(&c->request), c->request.length);
 	}
 	buf_fini(&c->request);
+	tls_context_unref(&c->tls);
+	free(c->tls_host);
 	loop_bury(c->loop, &c->grave);
 }
 
@@ -61,15 +68,51 @@ finish(struct courier *courier, bool may_arrive)
 }
 
 static void
+send_request(struct courier *courier)
+{
+	(void)stream_write(courier->stream, buf_bytes(&courier->request),
+	    courier->request.length);
+}
+
+/* The one byte that answers a request for TLS has come. */
+static void
+on_tls_answer(struct courier *courier, char byte)
+{
+	if (byte != 'S') {
+		log_warning(&courier->log,
+		    "cancel request failed: server does not support TLS any "
+		    "more");
+		finish(courier, false);
+		return;
+	}
+	courier->awaits_tls = false;
+	stream_start_tls(
+	    courier->stream, courier->tls, courier->tls_host, NULL, 0);
+	send_request(courier);
+	stream_update_interest(courier->stream, true);
+}
+
+static void
 on_readable(void *owner)
 {
 	struct courier *courier = owner;
+	enum io_result result;
 	char byte;
 	size_t got;
 
-	if (stream_read(courier->stream, &byte, 1, &got) != IO_AGAIN) {
-		finish(courier, false);
+	result = stream_read(courier->stream, &byte, 1, &got);
+	if (result == IO_AGAIN) {
+		return;
 	}
+	if (result == IO_DONE && courier->awaits_tls) {
+		on_tls_answer(courier, byte);
+		return;
+	}
+	if (result == IO_FAILED && stream_has_tls(courier->stream)) {
+		log_warning(&courier->log, "cancel request failed: %s",
+		    stream_error(courier->stream));
+	}
+	finish(courier, false);
 }
 
 static void
@@ -80,14 +123,23 @@ on_drained(void *owner)
 
 static const struct stream_owner stream_ops = {on_readable, on_drained};
 
-/* STREAM is up: the request leaves, and the far end's close is waited for. */
+/* STREAM is up: the request leaves, maybe after one for TLS, and the far end's
+ * close is waited for. */
 static void
-send_request(struct courier *courier, struct stream *stream)
+begin(struct courier *courier, struct stream *stream)
 {
+	struct buf out = {0};
+
 	courier->stream = stream;
 	stream_update_interest(stream, true);
-	(void)stream_write(
-	    stream, buf_bytes(&courier->request), courier->request.length);
+	courier->awaits_tls = courier->tls != NULL;
+	if (!courier->awaits_tls) {
+		send_request(courier);
+		return;
+	}
+	msg_ssl_request(&out);
+	(void)stream_write(stream, buf_bytes(&out), out.length);
+	buf_fini(&out);
 }
 
 static void
@@ -102,8 +154,7 @@ on_connected(struct connector *connector, int fd, const struct error *err)
 		finish(courier, false);
 		return;
 	}
-	send_request(
-	    courier, stream_new(courier->loop, fd, &stream_ops, courier));
+	begin(courier, stream_new(courier->loop, fd, &stream_ops, courier));
 }
 
 static void
@@ -115,7 +166,7 @@ connect_over(struct courier *courier, const struct courier_way *way)
 	    way->loop, dialer->transport, context, &stream_ops, courier);
 
 	dialer->opened(context, stream);
-	send_request(courier, stream);
+	begin(courier, stream);
 }
 
 bool
@@ -148,6 +199,10 @@ courier_send(const struct courier_way *way, struct buf *request,
 	courier->grave.reap = reap_courier;
 	courier->request = *request;
 	*request = (struct buf){0};
+	if (way->tls != NULL) {
+		courier->tls = tls_context_ref(way->tls);
+		courier->tls_host = mem_strdup(way->tls_host);
+	}
 	if (way->timeout_us > 0) {
 		timer_start(&courier->deadline, way->loop, way->timeout_us, 0,
 		    on_deadline);

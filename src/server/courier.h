@@ -20,6 +20,7 @@ struct node;
 struct pool_dialer;
 struct resolver;
 struct socket_options;
+struct tls_context;
 
 /* Where to, and how. Read at once; nothing of it is kept but the borrowed. */
 struct courier_way {
@@ -32,6 +33,8 @@ struct courier_way {
 	const struct socket_options *options;
 	const struct pool_dialer *dialer; /* NULL: sockets */
 	const struct node *node;          /* for the dialer only */
+	struct tls_context *tls;          /* NULL: without TLS; else never */
+	const char *tls_host;             /* whose certificate it has to be */
 };
 
 /*

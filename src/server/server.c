@@ -18,6 +18,7 @@
 #include "net/address.h"
 #include "net/connector.h"
 #include "net/stream.h"
+#include "net/stream_tls.h"
 #include "node/node.h"
 #include "proto/frame.h"
 #include "proto/msg.h"
@@ -29,8 +30,8 @@
 /* From row to bits. */
 static const unsigned transitions[] = {
     [SERVER_CONNECTING] = 1U << SERVER_LOGIN | 1U << SERVER_CLOSED,
-    [SERVER_LOGIN] =
-        1U << SERVER_IDLE | 1U << SERVER_TESTED | 1U << SERVER_CLOSED,
+    [SERVER_LOGIN] = 1U << SERVER_CONNECTING | 1U << SERVER_IDLE |
+        1U << SERVER_TESTED | 1U << SERVER_CLOSED,
     [SERVER_IDLE] =
         1U << SERVER_ACTIVE | 1U << SERVER_TESTED | 1U << SERVER_CLOSED,
     [SERVER_ACTIVE] = 1U << SERVER_IDLE | 1U << SERVER_DRAINING |
@@ -160,7 +161,7 @@ on_connected(struct connector *connector, int fd, const struct error *err)
 		log_info(&server->log, "new connection to server (from %s)",
 		    address_format(&local, text, sizeof(text)));
 	}
-	server_login_begin(server);
+	server_tls_begin(server);
 }
 
 static void
@@ -172,7 +173,7 @@ connect_over(struct server *server, const struct pool_dialer *dialer)
 	    dialer->transport, context, &stream_ops, server);
 	dialer->opened(context, server->stream);
 	server_set_state(server, SERVER_LOGIN);
-	server_login_begin(server);
+	server_tls_begin(server);
 }
 
 static struct server *
@@ -210,6 +211,15 @@ start(struct server *server)
 	    slot->node->host, (uint16_t)slot->node->port,
 	    slot->pool->options.server_connect_timeout_us,
 	    &slot->pool->options.socket, on_connected);
+}
+
+void
+server_connect_again(struct server *server)
+{
+	kept_fini(loop_blocks(server->slot->pool->set->loop), &server->partial);
+	stream_close(&server->stream);
+	server_set_state(server, SERVER_CONNECTING);
+	start(server);
 }
 
 struct server *
@@ -514,6 +524,12 @@ void
 server_login_done(struct server *server)
 {
 	scram_client_free(&server->scram);
+	if (stream_has_tls(server->stream)) {
+		char tls[TLS_TEXT_BYTES];
+
+		log_info(&server->log, "TLS established: tls=%s",
+		    stream_tls_text(server->stream, tls, sizeof(tls)));
+	}
 	if (server->expects != NULL) {
 		slot_connected(server->slot);
 		server->is_settled_once = true;
@@ -692,6 +708,18 @@ server_write_first(struct server *server, const void *bytes, size_t size)
 	    &server->prelude, bytes, size);
 }
 
+/* The connection is at its end, for ERR. */
+static void
+lose(struct server *server, const struct error *err)
+{
+	if (server->state != SERVER_LOGIN ||
+	    (!server->awaits_tls && !stream_has_tls(server->stream))) {
+		server_close(server, CLOSE_SERVER_LOST, err);
+	} else if (!server_tls_try_other_way(server, NULL)) {
+		server_login_fail(server, err);
+	}
+}
+
 bool
 server_read(
     struct server *server, const void *owner, uint8_t **bytes, size_t *size)
@@ -720,11 +748,12 @@ server_read(
 	if (result == IO_EOF) {
 		error_set(&err, SQLSTATE_CONNECTION_FAILURE,
 		    "server closed the connection unexpectedly");
-		server_close(server, CLOSE_SERVER_LOST, &err);
 	} else if (result == IO_FAILED) {
 		error_set(&err, SQLSTATE_CONNECTION_FAILURE,
 		    "server connection lost: %s", stream_error(server->stream));
-		server_close(server, CLOSE_SERVER_LOST, &err);
+	}
+	if (result != IO_AGAIN) {
+		lose(server, &err);
 	}
 	return false;
 }
@@ -735,7 +764,8 @@ server_read_done(
 {
 	struct loop *loop = server->slot->pool->set->loop;
 
-	if (server->state != SERVER_CLOSED) {
+	if (server->state != SERVER_CLOSED &&
+	    server->state != SERVER_CONNECTING) {
 		kept_append(loop_blocks(loop), &server->partial, bytes, size);
 	}
 	loop_scratch_give(loop, owner);

@@ -88,7 +88,11 @@ struct server {
 	struct buf *key;     /* owned; NULL: none */
 	int64_t connect_us;  /* loop time of the start of the connection */
 	int64_t idle_since_us;
-	int64_t request_us;       /* when it was last handed out; 0: never */
+	int64_t request_us; /* when it was last handed out; 0: never */
+	bool awaits_tls;    /* has asked for TLS and not been answered */
+	bool
+	    is_second_try; /* after a refusal the other way, see server_tls.c */
+	bool was_asked;    /* by the server, to show who it is */
 	struct error login_error; /* what ended the login, in its own words */
 	struct log_source log;
 	struct grave grave;
@@ -178,7 +182,25 @@ void server_test_on(struct server *server);
 void server_come_in(struct server *server);
 void server_come_back(struct server *server, bool was_idle);
 
-/* The socket is up: sends the startup message. */
+/* The socket is up: asks for TLS, if it is wanted; then, or at once, the login
+ * begins. May close SERVER. */
+void server_tls_begin(struct server *server);
+
+/* What came while SERVER .awaits_tls. May close it. */
+void server_tls_answer(
+    struct server *server, const uint8_t *bytes, size_t size);
+
+/* The login has failed for ERR, NULL: over TLS. True: it begins anew on another
+ * connection, without TLS or with it. */
+bool server_tls_try_other_way(struct server *server, const struct error *err);
+
+/* From LOGIN back to CONNECTING. */
+void server_connect_again(struct server *server);
+
+/* The login fails for ERR, finally. Closes SERVER. */
+void server_login_fail(struct server *server, const struct error *err);
+
+/* Sends the startup message. */
 void server_login_begin(struct server *server);
 
 /* One complete message during LOGIN. May close SERVER. */

@@ -74,8 +74,8 @@ server_login_begin(struct server *server)
 	buf_fini(&out);
 }
 
-static void
-fail(struct server *server, const struct error *err)
+void
+server_login_fail(struct server *server, const struct error *err)
 {
 	log_warning(&server->log, "server login failed: FATAL %s", err->text);
 	server_close(server, CLOSE_SERVER_LOGIN_FAILED, err);
@@ -219,6 +219,7 @@ answer(
 		    "malformed authentication request from the server");
 		return -1;
 	}
+	server->was_asked = true;
 	switch (code) {
 	case AUTH_CODE_OK:
 		if (server->scram != NULL &&
@@ -280,7 +281,9 @@ refused(struct server *server, const uint8_t *body, size_t size)
 	} else {
 		error_fields_to_error(&fields, &err);
 	}
-	fail(server, &err);
+	if (!server_tls_try_other_way(server, &err)) {
+		server_login_fail(server, &err);
+	}
 }
 
 void
@@ -292,7 +295,7 @@ server_login_message(
 	switch (type) {
 	case MSG_AUTHENTICATION:
 		if (answer(server, body, size, &err) != 0) {
-			fail(server, &err);
+			server_login_fail(server, &err);
 		}
 		return;
 	case MSG_ERROR_RESPONSE:
@@ -317,5 +320,5 @@ server_login_message(
 	error_set(&err, SQLSTATE_PROTOCOL_VIOLATION,
 	    "unexpected message type 0x%02X from the server during login",
 	    type);
-	fail(server, &err);
+	server_login_fail(server, &err);
 }

@@ -247,6 +247,7 @@ static bool
 is_own(const struct server *server)
 {
 	return server->state != SERVER_CLOSED &&
+	    server->state != SERVER_CONNECTING &&
 	    (server->state != SERVER_ACTIVE || server->applying != NULL);
 }
 
@@ -341,6 +342,11 @@ server_read_own(struct server *server)
 	size_t size, used;
 
 	if (!server_read(server, server, &bytes, &size)) {
+		return;
+	}
+	if (server->awaits_tls) {
+		server_tls_answer(server, bytes, size);
+		server_read_done(server, server, bytes, 0);
 		return;
 	}
 	used = take_messages(server, bytes, size);
