@@ -220,6 +220,7 @@ login_accept(struct client *client, struct buf *out)
 		login_refuse(client, &err);
 		return;
 	}
+	pools_on_key(client->set->pools);
 	login_put_negotiation(client, out);
 	msg_authentication_ok(out);
 	login_send(client, out);

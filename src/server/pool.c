@@ -55,26 +55,6 @@ pool_options_read(const struct config *config,
 	options->socket = socket_options_of(settings);
 }
 
-/* The secret pgweir logs in with; NULL when none is known. */
-static char *
-find_password(const struct config *config, const struct database_conf *entry,
-    const struct pool *pool)
-{
-	const struct credential *credential;
-
-	if (entry->password != NULL) {
-		return mem_strdup(entry->password);
-	}
-	credential = config_find_credential(config, pool->user);
-	if (credential == NULL && pool->learned != NULL) {
-		return mem_strdup(pool->learned);
-	}
-	if (credential == NULL || credential->secret[0] == '\0') {
-		return NULL;
-	}
-	return mem_strdup(credential->secret);
-}
-
 /* ---- cluster and slots --------------------------------------------------- */
 
 static void
@@ -178,8 +158,7 @@ take_conf(struct pool *pool, const struct database_conf *conf)
 	pool->conf = conf;
 	free(pool->dbname);
 	pool->dbname = mem_strdup(database_conf_dbname(conf, pool->database));
-	mem_wipe_free(&pool->password);
-	pool->password = find_password(config, conf, pool);
+	pool_find_secret(pool);
 	pool_options_read(config, conf, pool->user, &pool->options);
 }
 
@@ -190,8 +169,7 @@ free_parts(struct pool *pool)
 	pool_forget_welcomes(pool);
 	free(pool->dbname);
 	pool->dbname = NULL;
-	mem_wipe_free(&pool->password);
-	mem_wipe_free(&pool->learned);
+	pool_drop_secret(pool);
 }
 
 static void
@@ -497,34 +475,6 @@ pool_leave(struct pool *pool)
 {
 	assert(pool->clients > 0);
 	pool->clients--;
-}
-
-/* What failed with another secret may go well now. */
-static void
-try_again(struct pool *pool)
-{
-	list_foreach (&pool->slots, link) {
-		struct pool_slot *slot =
-		    list_entry(link, struct pool_slot, link);
-
-		slot->retry_at_us = 0;
-		slot->retry_pause_us = 0;
-	}
-	loop_ready(pool->set->loop, &pool->ready);
-}
-
-void
-pool_learn_secret(struct pool *pool, const char *secret)
-{
-	if (secret[0] == '\0' || str_equal(pool->learned, secret)) {
-		return;
-	}
-	mem_wipe_free(&pool->learned);
-	pool->learned = mem_strdup(secret);
-	if (pool->conf != NULL) {
-		take_conf(pool, pool->conf);
-		try_again(pool);
-	}
 }
 
 struct statements *

@@ -165,6 +165,10 @@ struct statements *pools_statements(const struct pools *pools);
 /* The keys of SCRAM that are known; it lives as long as POOLS. */
 struct keyring *pools_keyring(const struct pools *pools);
 
+/* A client has logged in, and may have shown a key (keyring.h) that a pool
+ * waits for. */
+void pools_on_key(struct pools *pools);
+
 /* ---- what operators do; DATABASE NULL: to all ---------------------------- */
 
 /* No more servers are handed out, until resumed. Idle ones are closed, the

@@ -21,6 +21,7 @@
 #include "stats/traffic.h"
 
 struct keyring;
+struct scram_keys;
 
 /* Display formats its servers are known to accept, by hash. */
 #define SLOT_ACCEPTED 32
@@ -97,6 +98,8 @@ struct pool {
 	int64_t empty_since_us;  /* nor any server */
 	bool has_served;         /* a login of its has succeeded */
 	struct error fatal; /* why logins fail for good; empty: they do not */
+	struct error key_error; /* what those are told who have waited for a
+	                           key; empty: none is missing */
 	struct welcome *welcomes; /* owned */
 	struct pool_options options;
 	struct traffic_history traffic;
@@ -123,6 +126,7 @@ struct pools {
 	uint64_t arrivals;
 	uint64_t last_server_id;
 	size_t active;      /* servers held by clients */
+	size_t keyless;     /* pools that wait for a key */
 	bool is_new_config; /* pools to be kept open may have to be made */
 	struct gates gates;
 	struct limits limits;
@@ -278,6 +282,27 @@ bool pool_is_over(struct pool *pool, int64_t now_us);
 
 /* Timeouts of waiters and servers, every tick. */
 void pool_tick(struct pool *pool, int64_t now_us);
+
+/* Whether POOL has any connection, or one on its way. */
+bool pool_has_servers(const struct pool *pool);
+
+/* ---- pool_secret.c ------------------------------------------------------- */
+
+/* Sets .password, as POOL's configuration and its clients' logins have it. What
+ * has failed with another one is tried again. */
+void pool_find_secret(struct pool *pool);
+
+/* POOL is going. */
+void pool_drop_secret(struct pool *pool);
+
+/* Sets KEYS to those that .password, a SCRAM secret, is made of; false: nobody
+ * has shown them. The caller wipes them. */
+bool pool_find_keys(struct pool *pool, struct scram_keys *keys);
+
+/* No connection of POOL is opened until a client has shown the key of its SCRAM
+ * secret; who has waited too long for that is told ERR. */
+void pool_await_key(struct pool *pool, const struct error *err);
+bool pool_awaits_key(const struct pool *pool);
 
 /* ---- pool_private.c ------------------------------------------------------ */
 

@@ -192,6 +192,17 @@ open_where_it_waits(struct pool *pool)
 	}
 }
 
+bool
+pool_has_servers(const struct pool *pool)
+{
+	list_foreach (&pool->slots, link) {
+		if (list_entry(link, struct pool_slot, link)->count > 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* A login that failed for good fails for everybody who waits for it. */
 static bool
 refuse_if_hopeless(struct pool *pool)
@@ -201,13 +212,8 @@ refuse_if_hopeless(struct pool *pool)
 	if (err.text[0] == '\0' || pool->waiting == 0) {
 		return false;
 	}
-	list_foreach (&pool->slots, link) {
-		const struct pool_slot *slot =
-		    list_entry(link, struct pool_slot, link);
-
-		if (slot->count > 0) {
-			return false; /* others serve, or are on the way */
-		}
+	if (pool_has_servers(pool)) {
+		return false; /* others serve, or are on the way */
 	}
 	for (int i = 0; i < POOL_CLASSES; i++) {
 		pool_refuse(

@@ -24,6 +24,10 @@ is_blocked(struct pool *pool, enum pool_class class, const struct error **why)
 	struct pool_slot *slot = node == NULL ? NULL : pool_slot_of(pool, node);
 
 	*why = NULL;
+	if (pool_awaits_key(pool)) {
+		*why = &pool->key_error;
+		return !pool_has_servers(pool);
+	}
 	if (slot != NULL && slot_is_usable(slot)) {
 		return false;
 	}
@@ -52,7 +56,9 @@ refuse_blocked(
 {
 	struct error err;
 
-	if (why == NULL) {
+	if (why == &pool->key_error) {
+		err = *why;
+	} else if (why == NULL) {
 		error_set(&err, SQLSTATE_CANNOT_CONNECT,
 		    "no server for database \"%s\": no primary is known",
 		    pool->database);

@@ -323,7 +323,11 @@ fail_login(
 		error_set(&err, SQLSTATE_CANNOT_CONNECT, "%s",
 		    close_reason_row(reason)->text);
 	}
-	if (!is_private) {
+	if (reason == CLOSE_SERVER_NO_KEY) {
+		/* The node has done nothing wrong. */
+		(void)private_is_lost(server);
+		pool_await_key(slot->pool, &err);
+	} else if (!is_private) {
 		slot_failed(slot, &err, reason == CLOSE_SERVER_LOGIN_FAILED);
 	} else if (private_is_lost(server) &&
 	    reason == CLOSE_SERVER_LOGIN_FAILED && !slot_is_at_fault(&err)) {

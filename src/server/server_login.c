@@ -13,9 +13,11 @@
 
 #include "auth/md5.h"
 #include "auth/scram_client.h"
+#include "auth/scram_keys.h"
 #include "auth/secret.h"
 #include "core/buf.h"
 #include "core/mem.h"
+#include "net/stream_tls.h"
 #include "proto/error_fields.h"
 #include "proto/frame.h"
 #include "proto/msg.h"
@@ -90,18 +92,39 @@ send_secret(struct server *server, struct buf *out)
 	buf_fini(out);
 }
 
+/* Whether the pool has a secret that is good for HOW the server asks for it:
+ * one of those KINDS, by bits. */
 static int
-need_password(const struct server *server, struct error *err)
+need_secret(const struct server *server, const char *how, unsigned kinds,
+    struct error *err)
 {
-	if (server->slot->pool->password != NULL) {
+	static const char *const names[] = {[SECRET_PLAIN] = "password",
+	    [SECRET_MD5] = "md5 secret",
+	    [SECRET_SCRAM] = "SCRAM secret"};
+	const struct pool *pool = server->slot->pool;
+	enum secret_kind kind;
+
+	if (pool->password == NULL) {
+		error_set(err, SQLSTATE_INVALID_PASSWORD,
+		    "the server asks for a password of user \"%s\", and none "
+		    "is known",
+		    pool->user);
+		error_hint(err,
+		    "Add the user to auth_file, or give password= in the "
+		    "database's entry.");
+		return -1;
+	}
+	kind = secret_kind(pool->password);
+	if ((kinds & 1U << kind) != 0) {
 		return 0;
 	}
 	error_set(err, SQLSTATE_INVALID_PASSWORD,
-	    "the server asks for a password of user \"%s\", and none is known",
-	    server->slot->pool->user);
+	    "the server asks user \"%s\" to log in by %s, for which the %s "
+	    "that is stored is of no use",
+	    pool->user, how, names[kind]);
 	error_hint(err,
-	    "Add the user to auth_file, or give password= in the "
-	    "database's entry.");
+	    "Store the password itself in auth_file or in password= of the "
+	    "database's entry, or let the server ask for something else.");
 	return -1;
 }
 
@@ -111,7 +134,8 @@ answer_cleartext(struct server *server, struct error *err)
 	const char *password;
 	struct buf out = {0};
 
-	if (need_password(server, err) != 0 ||
+	if (need_secret(
+	        server, "clear-text password", 1U << SECRET_PLAIN, err) != 0 ||
 	    secret_cleartext(server->slot->pool->password, &password, err) !=
 	        0) {
 		return -1;
@@ -133,7 +157,8 @@ answer_md5(struct server *server, struct reader *reader, struct error *err)
 		    "malformed md5 request from the server");
 		return -1;
 	}
-	if (need_password(server, err) != 0 ||
+	if (need_secret(server, "md5", 1U << SECRET_PLAIN | 1U << SECRET_MD5,
+	        err) != 0 ||
 	    md5_answer(server->slot->pool->user, server->slot->pool->password,
 	        salt, text, err) != 0) {
 		return -1;
@@ -144,38 +169,90 @@ answer_md5(struct server *server, struct reader *reader, struct error *err)
 	return 0;
 }
 
+/* The key of a SCRAM secret is missing: the pool will wait for it. */
+static void
+await_key(struct server *server)
+{
+	struct error err;
+
+	error_set(&err, SQLSTATE_CANNOT_CONNECT,
+	    "cannot log in to the server yet: of user \"%s\" only the SCRAM "
+	    "secret is known, and no client has logged in with its password",
+	    server->slot->pool->user);
+	error_hint(&err,
+	    "Log in once as that user by SCRAM or with the password, or store "
+	    "the password in password= of the database's entry.");
+	server_close(server, CLOSE_SERVER_NO_KEY, &err);
+}
+
+/* A login with what the pool has; NULL and ERR, or the server was closed. */
+static struct scram_client *
+make_scram(struct server *server, struct error *err)
+{
+	struct pool *pool = server->slot->pool;
+	struct scram_client *scram;
+	struct scram_keys keys;
+
+	if (secret_kind(pool->password) != SECRET_SCRAM) {
+		return scram_client_new(
+		    pool->user, pool->password, pool->set->keyring, NULL, err);
+	}
+	if (!pool_find_keys(pool, &keys)) {
+		await_key(server);
+		return NULL;
+	}
+	scram = scram_client_new_with_keys(pool->user, &keys, NULL, err);
+	mem_wipe(&keys, sizeof(keys));
+	return scram;
+}
+
+/* Sends the first message. */
+static int
+send_first(struct server *server, bool is_plus, struct error *err)
+{
+	struct buf payload = {0}, out = {0};
+
+	if (scram_client_first(server->scram, &payload, err) != 0) {
+		buf_fini(&payload);
+		return -1;
+	}
+	msg_sasl_initial_response(&out,
+	    is_plus ? SCRAM_MECHANISM_PLUS : SCRAM_MECHANISM,
+	    buf_bytes(&payload), payload.length);
+	buf_fini(&payload);
+	send_secret(server, &out);
+	return 0;
+}
+
 static int
 begin_scram(struct server *server, struct reader *reader, struct error *err)
 {
 	size_t size = reader_left(reader);
 	const uint8_t *list = reader_bytes(reader, size);
-	struct buf payload = {0}, out = {0};
+	struct scram_binding binding;
 	bool is_plus;
-	int ret = -1;
 
 	if (server->scram != NULL || list == NULL) {
 		error_set(err, SQLSTATE_PROTOCOL_VIOLATION,
 		    "unexpected SASL request from the server");
 		return -1;
 	}
-	if (scram_pick_mechanism(list, size, false, &is_plus, err) != 0 ||
-	    need_password(server, err) != 0) {
+	binding.size =
+	    stream_tls_server_end_point(server->stream, binding.end_point);
+	if (scram_pick_mechanism(list, size, binding.size > 0, &is_plus, err) !=
+	        0 ||
+	    need_secret(server, "SCRAM-SHA-256",
+	        1U << SECRET_PLAIN | 1U << SECRET_SCRAM, err) != 0) {
 		return -1;
 	}
-	server->scram = scram_client_new(server->slot->pool->user,
-	    server->slot->pool->password, server->slot->pool->set->keyring,
-	    NULL, err);
-	if (server->scram == NULL ||
-	    scram_client_first(server->scram, &payload, err) != 0) {
-		goto out;
+	server->scram = make_scram(server, err);
+	if (server->scram == NULL) {
+		return server->state == SERVER_CLOSED ? 0 : -1;
 	}
-	msg_sasl_initial_response(
-	    &out, SCRAM_MECHANISM, buf_bytes(&payload), payload.length);
-	send_secret(server, &out);
-	ret = 0;
-out:
-	buf_fini(&payload);
-	return ret;
+	if (binding.size > 0) {
+		scram_client_bind(server->scram, &binding, is_plus);
+	}
+	return send_first(server, is_plus, err);
 }
 
 static int
@@ -269,6 +346,21 @@ take_key(struct server *server, const uint8_t *body, size_t size)
 	return 0;
 }
 
+/* The remedy for a login with a client's key that the server has refused. */
+static void
+advise(const struct server *server, struct error *err)
+{
+	const char *secret = server->slot->pool->password;
+
+	if (server->scram != NULL && err->hint[0] == '\0' && secret != NULL &&
+	    strcmp(err->sqlstate, SQLSTATE_INVALID_PASSWORD) == 0 &&
+	    secret_kind(secret) == SECRET_SCRAM) {
+		error_hint(err,
+		    "The SCRAM secret that is stored for this user must be the "
+		    "very one the server has, salt included.");
+	}
+}
+
 static void
 refused(struct server *server, const uint8_t *body, size_t size)
 {
@@ -280,6 +372,7 @@ refused(struct server *server, const uint8_t *body, size_t size)
 		    "malformed error message from the server");
 	} else {
 		error_fields_to_error(&fields, &err);
+		advise(server, &err);
 	}
 	if (!server_tls_try_other_way(server, &err)) {
 		server_login_fail(server, &err);

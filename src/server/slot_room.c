@@ -138,7 +138,7 @@ may_use_reserve(const struct pool_slot *slot, const struct waiter *waiter)
 bool
 slot_is_pausing(const struct pool_slot *slot)
 {
-	return slot->is_old ||
+	return slot->is_old || pool_awaits_key(slot->pool) ||
 	    slot->retry_at_us > loop_now_us(slot->pool->set->loop) ||
 	    (slot->failing_since_us != 0 && slot_coming(slot) > 0);
 }
