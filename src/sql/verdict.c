@@ -214,7 +214,8 @@ verdict_recognise(struct verdict *verdict, const struct shape *shape,
 	struct ops_builder builder = {0};
 	const bool ok = beyond_bounds(shape, length, bounds) == NULL &&
 	    recognise_text(verdict, &builder, text) &&
-	    !sql_names_temporary(text, length);
+	    !sql_names_temporary(text, length) &&
+	    !(ops_has_high_bit(&builder) && has_encoded(text));
 
 	if (ok) {
 		verdict->ops = ops_build(&builder, 1);
