@@ -101,10 +101,8 @@ check_texts(const struct auth_rows *rows, struct error *err)
 		    "auth_query returned a secret of a kind that cannot be "
 		    "used");
 		error_hint(err,
-		    "Usable are SCRAM-SHA-256 (with up to %d iterations) and "
-		    "md5 secrets as in pg_authid, and passwords; let the user "
-		    "set the password again.",
-		    SCRAM_ITERATIONS_MAX);
+		    "Usable are SCRAM-SHA-256 and md5 secrets as in pg_authid, "
+		    "and passwords; let the user set the password again.");
 		return -1;
 	}
 	return 0;

@@ -645,13 +645,40 @@ def test_a_pause_of_the_authentication_database_is_waited_for(asks, cluster):
     proxy = asks(auth_dbname="other")
     proxy.console("PAUSE other")
     with Waiting(proxy, "aq_scram") as waiting:
-        wait_until(lambda: any(row["state"] == "login" for row in
-                               proxy.show("CLIENTS")) or
-                   "login_clients" in str(proxy.show("LISTS")), 10,
-                   "it waits")
+        wait_until(lambda: login_clients(proxy) == 1, 10, "it waits")
         assert not asking(cluster.primary)
         proxy.console("RESUME other")
         waiting.finish()
+
+
+def test_a_killed_authentication_database_is_waited_for(asks, cluster):
+    proxy = asks(auth_dbname="other")
+    assert log_in(proxy, "aq_md5") == "aq_md5"
+    proxy.console("KILL other")
+    wait_until(lambda: not asking(cluster.primary), 10, "nobody is connected")
+    with Waiting(proxy, "aq_scram") as waiting:
+        wait_until(lambda: login_clients(proxy) == 1, 10, "it waits")
+        proxy.console("RESUME other")
+        waiting.finish()
+
+
+def test_a_suspension_does_not_lose_who_waits(asks, cluster):
+    proxy = asks(auth_query=SLOW)
+    with proxy.login("pgbouncer", "admin") as console:
+        with held(cluster):
+            waiting = Waiting(proxy, "aq_scram")
+            wait_for_question(cluster)
+            console.ask("SUSPEND")
+        wait_until(lambda: asking(cluster.primary)[0][1] == "idle", 10,
+                   "the question is answered")
+        console.ask("RESUME")
+        with waiting:
+            waiting.finish()
+
+
+def login_clients(proxy):
+    return int(next(row["items"] for row in proxy.show("LISTS")
+                    if row["list"] == "login_clients"))
 
 
 def test_clients_that_leave_cost_nothing(asks, cluster):
@@ -661,9 +688,7 @@ def test_clients_that_leave_cost_nothing(asks, cluster):
         wait_for_question(cluster)
         for waiting in crowd[1:]:
             waiting.conn.close()
-        wait_until(lambda: int(next(
-            row["items"] for row in proxy.show("LISTS")
-            if row["list"] == "login_clients")) == 1, 10, "they are gone")
+        wait_until(lambda: login_clients(proxy) == 1, 10, "they are gone")
     with crowd[0]:
         crowd[0].finish()
 

@@ -43,8 +43,8 @@ static const struct {
     {"an empty name", 2, "", "x", "without the name of a role"},
     {"another digest", 2, "app", "SCRAM-SHA-512$4096:x$y:z", "of a kind"},
     {"half a secret", 2, "app", "SCRAM-SHA-256$4096:ES/KlS5S", "of a kind"},
-    {"iterations for hours", 2, "app",
-        "SCRAM-SHA-256$2000000000:ES/KlS5SHTzow0N11QAD7A==$"
+    {"iterations without end", 2, "app",
+        "SCRAM-SHA-256$20000000000000:ES/KlS5SHTzow0N11QAD7A==$"
         "kukNCxB24fLUQ8djkvY4x/SjYCGnYAON8fo7aBmwcwY=:"
         "G9qgLy3OirNTsrdxgGZJZTkYrRdYR9isYtg8zIui1hA=",
         "of a kind"},

@@ -105,6 +105,21 @@ static const struct text_case {
         "auth_type = any\n"},
     {"auth_file in a text", HEAD "[pgweir]\nauth_file=/etc/passwd\n",
         "error f:6: auth_file works only in files\n"},
+    {"users who are looked up",
+        HEAD "app=host=h user=u auth_user=a\n[pgweir]\nauth_type=md5\n", ""},
+    {"users who are looked up everywhere",
+        "[pgweir]\nauth_user=a\nauth_dbname=app\n[databases]\napp=\n", ""},
+    {"an auth_query without the user",
+        HEAD "app=host=h user=u auth_user=a auth_query='select 1'\n"
+             "[pgweir]\nauth_type=md5\n",
+        "note f: auth_query of database app has no $1, which stands for the "
+        "user\n"},
+    {"an authentication database that is not there",
+        "[pgweir]\nauth_user=a\nauth_dbname=nowhere\n[databases]\napp=\n"
+        "con=auth_dbname=pgbouncer\nquiet=auth_user='' auth_dbname=x\n",
+        "note f: authentication database \"nowhere\" is not configured\n"
+        "note f: cannot use the reserved \"pgbouncer\" database as an "
+        "auth_dbname\n"},
     {"peers", HEAD "[peers]\n1=host=a\n2=host=b\n",
         "note f:6: [peers] is not used, since peer_id is 0\n"},
     {"peers of a group",
@@ -481,6 +496,29 @@ START_TEST(the_user_goes_before_the_database_and_that_before_the_rest)
 }
 END_TEST
 
+START_TEST(how_secrets_are_looked_up_is_the_entry_s_before_the_rest_s)
+{
+	struct config *config = load_text(
+	    "[pgweir]\nauth_user=all\nauth_query=$1 all\nauth_dbname=app\n"
+	    "[databases]\napp=\nown=auth_user=me auth_query='$1 me' "
+	    "auth_dbname=own\nnone=auth_user=''\n",
+	    "");
+	const struct database_conf *app = config_find_database(config, "app");
+	const struct database_conf *own = config_find_database(config, "own");
+	const struct database_conf *none = config_find_database(config, "none");
+
+	ck_assert_str_eq(config_auth_user(config, NULL), "all");
+	ck_assert_str_eq(config_auth_user(config, app), "all");
+	ck_assert_str_eq(config_auth_query(config, app), "$1 all");
+	ck_assert_str_eq(config_auth_dbname(config, app), "app");
+	ck_assert_str_eq(config_auth_user(config, own), "me");
+	ck_assert_str_eq(config_auth_query(config, own), "$1 me");
+	ck_assert_str_eq(config_auth_dbname(config, own), "own");
+	ck_assert_str_eq(config_auth_user(config, none), "");
+	config_unref(&config);
+}
+END_TEST
+
 START_TEST(the_console_s_names_are_no_databases)
 {
 	struct config *config = load_text(HEAD, "");
@@ -766,6 +804,8 @@ snapshot_cases(void)
 	tcase_add_test(snapshots, the_last_of_equal_names_counts);
 	tcase_add_test(snapshots,
 	    the_user_goes_before_the_database_and_that_before_the_rest);
+	tcase_add_test(snapshots,
+	    how_secrets_are_looked_up_is_the_entry_s_before_the_rest_s);
 	tcase_add_test(snapshots, the_console_s_names_are_no_databases);
 	tcase_add_test(
 	    snapshots, where_nobody_is_checked_everybody_is_an_admin);
