@@ -561,6 +561,8 @@ START_TEST(auth_query_opens_another_connection_only_while_all_are_busy)
 
 		(void)snprintf(user, sizeof(user), "user%d", i);
 		ck_assert(!ask(i, user));
+		settle();
+		ck_assert_int_eq(line_count, 1);
 	}
 	settle();
 	for (int i = 0; i < AUTH_CHANNEL_LINES_MAX; i++) {
@@ -793,7 +795,7 @@ ask_elsewhere(int index)
 	char name[32];
 
 	(void)snprintf(name, sizeof(name), "db%d", index);
-	source.database = name;
+	source.database = source.dbname = name;
 	ck_assert(!ask(index, "alice"));
 	source.database = "app";
 	settle();
@@ -823,6 +825,26 @@ START_TEST(auth_query_bounds_connections_and_serves_databases_in_order)
 	let_answer(AUTH_LINES_MAX, "alice", "s1");
 	settle();
 	found(AUTH_LINES_MAX + 1, "s1");
+}
+END_TEST
+
+START_TEST(auth_query_lets_nobody_in_before_who_waits_for_room)
+{
+	char name[32];
+
+	for (int i = 0; i < AUTH_LINES_MAX + 1; i++) {
+		ask_elsewhere(i);
+	}
+	let_open(3);
+	settle();
+	/* Both see that there is room, the later one first. */
+	source.database = source.dbname = "late";
+	ck_assert(!ask(AUTH_LINES_MAX + 1, "alice"));
+	let_answer(3, "alice", "s3");
+	settle();
+	ck_assert_int_eq(line_count, AUTH_LINES_MAX + 1);
+	(void)snprintf(name, sizeof(name), "db%d", AUTH_LINES_MAX);
+	ck_assert_str_eq(lines[AUTH_LINES_MAX].dbname, name);
 }
 END_TEST
 
@@ -939,6 +961,8 @@ main(void)
 	    auth_query_fails_when_its_database_is_closed_or_gone, 0, 2);
 	tcase_add_test(bounds,
 	    auth_query_bounds_connections_and_serves_databases_in_order);
+	tcase_add_test(
+	    bounds, auth_query_lets_nobody_in_before_who_waits_for_room);
 	tcase_add_test(bounds, auth_query_bounds_what_waits);
 	tcase_add_test(bounds, auth_query_bounds_what_it_remembers);
 	suite_add_tcase(suite, questions);
