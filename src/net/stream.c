@@ -161,27 +161,35 @@ send_some(
 	return IO_DONE;
 }
 
+/* Of a stream that is not just its socket. */
+static __attribute__((noinline)) void
+set_indirect_interest(struct stream *stream, unsigned interest)
+{
+	if (stream->tls != NULL) {
+		stream_tls_arm(stream);
+	}
+	if (stream->transport == NULL) {
+		io_set(&stream->io, interest);
+	}
+}
+
 static void
 set_interest(struct stream *stream)
 {
 	unsigned interest = stream->want_read ? IO_READ : IO_NONE;
 
-	if (!stream->is_direct) {
-		if (stream->tls != NULL) {
-			stream_tls_arm(stream);
-		}
-		if (stream->transport != NULL) {
-			return;
-		}
-	}
 	if (stream->kept.length > 0) {
 		interest |= IO_WRITE;
 	}
-	io_set(&stream->io, interest);
+	if (stream->is_direct) {
+		io_set(&stream->io, interest);
+	} else {
+		set_indirect_interest(stream, interest);
+	}
 }
 
-enum io_result
-stream_write_raw(struct stream *stream, const void *bytes, size_t size)
+static inline enum io_result
+write_raw(struct stream *stream, const void *bytes, size_t size)
 {
 	enum io_result result = IO_AGAIN;
 	size_t sent = 0;
@@ -198,13 +206,19 @@ stream_write_raw(struct stream *stream, const void *bytes, size_t size)
 }
 
 enum io_result
+stream_write_raw(struct stream *stream, const void *bytes, size_t size)
+{
+	return write_raw(stream, bytes, size);
+}
+
+enum io_result
 stream_write(struct stream *stream, const void *bytes, size_t size)
 {
 	assert(!stream->closed);
 	if (!stream->is_direct && stream->tls != NULL) {
 		return stream_tls_write(stream, bytes, size);
 	}
-	return stream_write_raw(stream, bytes, size);
+	return write_raw(stream, bytes, size);
 }
 
 /* Sends what the socket takes of PIECES at once; *SENT says how much. */
@@ -296,12 +310,7 @@ stream_writev(struct stream *stream, const struct iovec *pieces, int count)
 size_t
 stream_pending(const struct stream *stream)
 {
-	size_t pending = stream->kept.length;
-
-	if (!stream->is_direct && stream->tls != NULL) {
-		pending += stream_tls_unsent(stream);
-	}
-	return pending;
+	return stream->kept.length + stream->held;
 }
 
 void

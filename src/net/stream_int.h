@@ -27,6 +27,7 @@ struct stream {
 	struct stream_tls *tls;                   /* owned; NULL: none */
 	struct kept kept; /* refused by the peer so far; with TLS, as it
 	                     goes over the wire */
+	size_t held;      /* by TLS until its handshake is over */
 	int fd;           /* owned; -1 once closed */
 	bool is_direct;   /* the caller's bytes are those of the socket */
 	bool want_read;
@@ -50,7 +51,6 @@ enum io_result stream_tls_write(
     struct stream *stream, const void *bytes, size_t size);
 enum io_result stream_tls_writev(
     struct stream *stream, const struct iovec *pieces, int count);
-size_t stream_tls_unsent(const struct stream *stream);
 
 /* Goes on after this callback if there is reason to that the loop cannot see.
  */

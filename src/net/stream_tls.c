@@ -109,12 +109,22 @@ stream_tls_arm(struct stream *stream)
 
 /* ---- bytes --------------------------------------------------------------- */
 
+static void
+note_held(struct stream *stream)
+{
+	stream->held = tls_session_unsent(stream->tls->session);
+	if (stream->held > 0) {
+		stream->tls->was_held = true;
+	}
+}
+
 enum io_result
 stream_tls_read(struct stream *stream, void *bytes, size_t size, size_t *got)
 {
 	enum io_result result =
 	    tls_session_read(stream->tls->session, bytes, size, got);
 
+	note_held(stream);
 	stream_tls_arm(stream);
 	return result;
 }
@@ -122,13 +132,9 @@ stream_tls_read(struct stream *stream, void *bytes, size_t size, size_t *got)
 static enum io_result
 was_written(struct stream *stream, enum io_result result)
 {
-	if (result != IO_DONE || stream_pending(stream) == 0) {
-		return result;
-	}
-	if (tls_session_unsent(stream->tls->session) > 0) {
-		stream->tls->was_held = true;
-	}
-	return IO_AGAIN;
+	note_held(stream);
+	return result == IO_DONE && stream_pending(stream) > 0 ? IO_AGAIN
+	                                                       : result;
 }
 
 enum io_result
@@ -175,12 +181,6 @@ stream_tls_writev(struct stream *stream, const struct iovec *pieces, int count)
 		result = tls_session_write(session, record, length);
 	}
 	return was_written(stream, result);
-}
-
-size_t
-stream_tls_unsent(const struct stream *stream)
-{
-	return tls_session_unsent(stream->tls->session);
 }
 
 /* ---- what is known ------------------------------------------------------- */

@@ -20,6 +20,9 @@
 
 /* Received in one read, beyond what OpenSSL has read ahead. */
 #define TLS_BUDGET ((size_t)128 * 1024)
+/* Behind a record as long as that, as servers make them of long answers, there
+ * is more to come. */
+#define TLS_LONG_RECORD ((size_t)8192)
 /* Kept for a peer that asks for answers and does not read them; a flight of the
  * handshake with a long chain of certificates fits. */
 #define TLS_ANSWERS_MAX ((size_t)128 * 1024)
@@ -227,21 +230,23 @@ fail(struct tls_session *session)
 	return IO_FAILED;
 }
 
-/* Why the certificate of the other side is not accepted. */
-static void
-explain_verdict(struct tls_session *session, struct buf *out)
+/* Why the certificate of the other side is not accepted; NULL: that is not
+ * it. */
+static const char *
+verdict_of(const struct tls_session *session)
 {
 	long verdict = SSL_get_verify_result(session->ssl);
 
-	if (verdict != X509_V_OK) {
-		buf_printf(
-		    out, " (%s)", X509_verify_cert_error_string(verdict));
-	}
+	return session->is_up || session->context->verify < TLS_VERIFY_CA ||
+	        verdict == X509_V_OK
+	    ? NULL
+	    : X509_verify_cert_error_string(verdict);
 }
 
 static void
 note_reason(struct tls_session *session)
 {
+	const char *verdict = verdict_of(session);
 	struct buf text = {0};
 	char reason[256];
 
@@ -249,10 +254,11 @@ note_reason(struct tls_session *session)
 		return;
 	}
 	tls_take_reason(reason, sizeof(reason));
-	buf_printf(&text, "%s%s",
-	    session->is_up ? "TLS: " : "TLS handshake: ", reason);
-	if (!session->is_up) {
-		explain_verdict(session, &text);
+	buf_append_str(&text, session->is_up ? "TLS: " : "TLS handshake: ");
+	if (verdict != NULL) {
+		buf_printf(&text, "certificate verify failed (%s)", verdict);
+	} else {
+		buf_append_str(&text, reason);
 	}
 	session->reason = mem_strdup(buf_text(&text));
 	buf_fini(&text);
@@ -350,7 +356,7 @@ read_records(
 			return judge(session, result);
 		}
 		*got += n;
-		if (SSL_has_pending(session->ssl) == 0) {
+		if (n < TLS_LONG_RECORD && SSL_has_pending(session->ssl) == 0) {
 			return IO_AGAIN;
 		}
 	}
