@@ -12,56 +12,30 @@
 #include "route/monitor.h"
 #include "server/pool_int.h"
 
-static const char *
-first_given(const char *a, const char *b, const char *c)
-{
-	if (a != NULL && a[0] != '\0') {
-		return a;
-	}
-	return b != NULL && b[0] != '\0' ? b : c;
-}
-
-/* As whom the nodes of ENTRY are asked. Without a user they are not, and what
- * the data plane sees counts. */
-static struct monitor_login
-monitor_login(const struct config *config, const struct database_conf *entry,
-    const char *dbname)
-{
-	const struct settings *settings = config_settings(config);
-	struct monitor_login login = {.dbname = dbname};
-	struct tls_for_libpq tls = tls_for_libpq(config);
-	const struct credential *credential;
-
-	login.user = first_given(
-	    settings->monitor_user, entry->user, settings->auth_user);
-	if (login.user == NULL || login.user[0] == '\0') {
-		return login;
-	}
-	credential = config_find_credential(config, login.user);
-	if (settings->monitor_user[0] != '\0') {
-		login.password = settings->monitor_password;
-	} else if (entry->user != NULL) {
-		login.password = entry->password;
-	}
-	login.password = first_given(login.password,
-	    credential == NULL ? NULL : credential->secret, NULL);
-	login.sslmode = tls.sslmode;
-	login.sslrootcert = tls.sslrootcert;
-	login.sslcert = tls.sslcert;
-	login.sslkey = tls.sslkey;
-	return login;
-}
-
+/* The nodes of ENTRY are asked. Without a user they are not, and what the data
+ * plane sees counts. */
 static void
 watch(struct instance *instance, const struct database_conf *entry,
     struct cluster *cluster, const char *dbname)
 {
-	struct monitor_login login =
-	    monitor_login(instance->config, entry, dbname);
+	const struct config *config = instance->config;
+	struct tls_for_libpq tls = tls_for_libpq(config);
+	char *passfile = config_monitor_passfile(config);
+	struct monitor_login login = {
+	    .user = config_monitor_user(config, entry),
+	    .password = config_monitor_password(config, entry),
+	    .passfile = passfile,
+	    .dbname = dbname,
+	    .sslmode = tls.sslmode,
+	    .sslrootcert = tls.sslrootcert,
+	    .sslcert = tls.sslcert,
+	    .sslkey = tls.sslkey,
+	};
 
-	if (config_settings(instance->config)->read_write_split) {
+	if (config_settings(config)->read_write_split) {
 		monitor_watch(instance->monitor, cluster, &login);
 	}
+	free(passfile);
 }
 
 void

@@ -11,10 +11,12 @@
 #include <string.h>
 
 #include "conf/config_int.h"
+#include "conf/file.h"
 #include "conf/places.h"
 #include "conf/tls_files.h"
 #include "core/error.h"
 #include "core/mem.h"
+#include "core/str.h"
 
 static const char *const console_names[] = {"pgbouncer", "pgweir"};
 
@@ -289,6 +291,54 @@ config_auth_dbname(
 	return entry != NULL && entry->auth_dbname != NULL
 	    ? entry->auth_dbname
 	    : config->settings.auth_dbname;
+}
+
+/* ---- the monitor --------------------------------------------------------- */
+
+const char *
+config_monitor_user(
+    const struct config *config, const struct database_conf *entry)
+{
+	if (config->settings.monitor_user[0] != '\0') {
+		return config->settings.monitor_user;
+	}
+	return entry->user != NULL ? entry->user
+	                           : config_auth_user(config, entry);
+}
+
+static const char *
+if_password(const char *secret)
+{
+	return credential_kind_of(secret) == CREDENTIAL_PLAIN ? secret : NULL;
+}
+
+const char *
+config_monitor_password(
+    const struct config *config, const struct database_conf *entry)
+{
+	const char *user = config_monitor_user(config, entry);
+	const struct credential *credential =
+	    config_find_credential(config, user);
+
+	if (config->settings.monitor_user[0] != '\0' &&
+	    config->settings.monitor_password[0] != '\0') {
+		return config->settings.monitor_password;
+	}
+	if (entry->password != NULL && str_equal(entry->user, user)) {
+		return if_password(entry->password);
+	}
+	return credential == NULL ? NULL : if_password(credential->secret);
+}
+
+char *
+config_monitor_passfile(const struct config *config)
+{
+	const char *name = config->settings.monitor_passfile;
+
+	return name[0] == '\0' ? NULL
+	                       : file_resolve(name,
+	                             places_file(config->places,
+	                                 setting_find("monitor_passfile")));
 }
 
 /* ---- who may what ------------------------------------------------------- */

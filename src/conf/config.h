@@ -118,6 +118,20 @@ int config_most_iterations(const struct config *config);
 const struct peer_conf *config_find_peer(const struct config *config, int id);
 
 /*
+ * As whom the nodes of ENTRY are asked for their role and position: a role, ""
+ * if there is none, and its password, NULL if none is known; a stored md5 or
+ * SCRAM secret is no password.
+ */
+const char *config_monitor_user(
+    const struct config *config, const struct database_conf *entry);
+const char *config_monitor_password(
+    const struct config *config, const struct database_conf *entry);
+
+/* Where monitor_passfile is, for free(); NULL: it is not given. */
+char *config_monitor_passfile(const struct config *config)
+    __attribute__((warn_unused_result));
+
+/*
  * How the secrets of users are found that are missing from the auth_file and
  * want ENTRY (NULL: the console): the role that asks, "" if there is none; what
  * it asks; and the entry where, "" for the one wanted.

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "conf/config_int.h"
 #include "conf/file.h"
@@ -244,6 +246,37 @@ load_auth_file(struct loader *loader)
 	free(path);
 }
 
+/* That libpq will take the file: it would say nothing otherwise. */
+static void
+check_passfile(struct loader *loader)
+{
+	const struct setting *row = setting_find("monitor_passfile");
+	const struct origin *origin = &loader->origins[row - setting_rows];
+	struct ini_place place = {origin->file, origin->line};
+	char *path = NULL;
+	struct stat info;
+	struct error err = {.text = ""};
+
+	if (loader->config->settings.monitor_passfile[0] == '\0') {
+		return;
+	}
+	path = file_resolve(
+	    loader->config->settings.monitor_passfile, origin->file);
+	if (!loader->may_read) {
+		error_set(&err, SQLSTATE_CONFIG_FILE, "works only in files");
+	} else if (stat(path, &info) != 0 || access(path, R_OK) != 0) {
+		error_set_errno(&err, "\"%s\"", path);
+	} else if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+		error_set(&err, SQLSTATE_CONFIG_FILE,
+		    "\"%s\" can be used by others: give it the mode 0600",
+		    path);
+	}
+	if (err.text[0] != '\0') {
+		complain(loader, &place, "monitor_passfile: ", &err);
+	}
+	free(path);
+}
+
 /* Where no file may be read, none may be needed. */
 static void
 refuse_tls_files(struct loader *loader, const char *file)
@@ -404,6 +437,7 @@ check_all(struct loader *loader, const char *file)
 		check_row(loader, i, file);
 	}
 	load_auth_file(loader);
+	check_passfile(loader);
 	check_together(loader, file);
 	set_conffile(loader, file);
 	load_tls_files(loader, file);

@@ -141,8 +141,9 @@ on_notice(void *context, const PGresult *result)
 static void
 question_free(struct question *question)
 {
+	/* They may be anything, and what is asked about users is private. */
 	for (int i = 0; i < question->asked.param_count; i++) {
-		free(question->params[i]);
+		mem_wipe_free(&question->params[i]);
 	}
 	free(question->params);
 	free(question->sql);
