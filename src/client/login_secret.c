@@ -12,6 +12,7 @@
 #include "client/client_int.h"
 #include "client/login_int.h"
 #include "conf/config.h"
+#include "conf/tls_files.h"
 #include "core/buf.h"
 #include "core/error.h"
 #include "core/mem.h"
@@ -62,16 +63,17 @@ source_of(const struct client *client)
 	const char *database = place_of(client);
 	const struct database_conf *entry =
 	    config_find_database(config, database);
+	struct tls_for_libpq tls = tls_for_libpq(config);
 	struct auth_source source = {
 	    .database = database,
 	    .dbname = entry == NULL ? database
 	                            : database_conf_dbname(entry, database),
 	    .user = config_auth_user(config, login->database),
 	    .query = config_auth_query(config, login->database),
-	    .sslmode =
-	        config_settings(config)->server_tls_sslmode == SSLMODE_DISABLE
-	        ? "disable"
-	        : "prefer",
+	    .sslmode = tls.sslmode,
+	    .sslrootcert = tls.sslrootcert,
+	    .sslcert = tls.sslcert,
+	    .sslkey = tls.sslkey,
 	};
 
 	source.password = password_of(config, entry, source.user);

@@ -375,3 +375,43 @@ def test_a_server_that_fails_over_tls_is_reached_without_if_it_may(pgweir):
         proxy.wait_for_log("connecting again without TLS")
     finally:
         cheat.close()
+
+
+# ---- secrets -----------------------------------------------------------------
+
+@pytest.fixture
+def unlisted(server):
+    """A user that only the server knows."""
+    with server.node.connect() as conn:
+        conn.execute("create role aq_tls login password 'aq_tls-secret'")
+    yield "aq_tls"
+    server.set()
+    with server.node.connect() as conn:
+        conn.execute("drop role aq_tls")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_secrets_are_asked_for_by_tls_as_well(
+        pgweir, server, authority, unlisted, mode):
+    server.set()
+    proxy = through(pgweir, server, mode, auth_type="plain",
+                    auth_user="direct", server_tls_ca_file=authority.cert)
+    with proxy.connect(user=unlisted) as conn:
+        assert conn.execute("select current_user").fetchone() == (unlisted,)
+    used = server.node.ask(
+        "select bool_and(ssl) from pg_stat_ssl join pg_stat_activity using"
+        " (pid) where application_name = 'pgweir auth_query'")
+    assert used == (mode not in ("disable", "allow"))
+
+
+def test_secrets_are_not_asked_of_a_stranger(
+        pgweir, server, authority, unlisted):
+    server.set(pair=authority.issue("other", "/CN=other.example",
+                                    ["DNS:other.example"]))
+    mark = server.node.log_size()
+    proxy = through(pgweir, server, "verify-full", auth_type="plain",
+                    auth_user="direct", server_tls_ca_file=authority.cert)
+    with pytest.raises(psycopg.OperationalError, match="cannot be reached"):
+        proxy.connect(user=unlisted)
+    assert "cannot connect for auth_query" in proxy.log()
+    assert "pgweir auth_query" not in server.node.log(mark)
