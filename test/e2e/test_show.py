@@ -1,5 +1,6 @@
 """Every SHOW of pgbouncer: its columns, types and rows, and figures that are
 true."""
+import pathlib
 import re
 import time
 
@@ -123,6 +124,31 @@ def test_columns_and_types_are_pgbouncers_and_no_more(proxy, what):
             result = proxy.console(f"sHoW {word} ;")
             assert result.columns == COLUMNS[what]
             assert result.tag == "SHOW"
+
+
+def documented():
+    """doc/console.md: what is said of each SHOW, by its name."""
+    page = (pathlib.Path(__file__).parents[2] / "doc/console.md").read_text()
+    sections = {}
+    for section in page.split("\n### ")[1:]:
+        title, _, text = section.partition("\n")
+        text = text.split("\n## ")[0]
+        for what in re.findall(r"SHOW (\w+)", title):
+            sections[what] = text
+    return sections
+
+
+# Whose columns are told with those of another, or in one sentence.
+TOLD_ELSEWHERE = {"SOCKETS", "ACTIVE_SOCKETS", "STATS", "STATS_TOTALS",
+                  "STATS_AVERAGES", "TOTALS", "VERSION"}
+
+
+@pytest.mark.parametrize("what", sorted(COLUMNS.keys() - TOLD_ELSEWHERE))
+def test_every_column_is_documented(what):
+    told = set()
+    for row in re.findall(r"^\| ([^|]+) \|", documented()[what], re.M):
+        told.update(re.split(r", ", row))
+    assert {name for name, _ in COLUMNS[what]} <= told
 
 
 @pytest.mark.parametrize("what", ROWS)
