@@ -36,6 +36,22 @@ def row(proxy, what, name):
     return next(row for row in proxy.show(what) if row["name"] == name)
 
 
+def test_there_are_so_many_clients_and_no_more(pgweir, cluster):
+    """The console's are not counted, and can raise the limit."""
+    proxy = pgweir(max_client_conn=2)
+    clients = [proxy.login("app", user) for user in ("app", "alice")]
+    for _ in range(2):
+        refused(proxy, "app", "bob", "max_client_conn")
+    proxy.console("SET max_client_conn = 3")
+    clients.append(proxy.login("app", "bob"))
+    refused(proxy, "app", "app", "max_client_conn")
+    clients.pop(0).close()
+    wait_until(lambda: len(proxy.show("clients")) == 3, 5, "one has left")
+    clients.append(proxy.login("app"))
+    assert [conn.value("select 1") for conn in clients] == ["1"] * 3
+    close(*clients)
+
+
 def test_a_database_takes_so_many_clients_and_no_more(pgweir, cluster):
     proxy = pgweir(max_db_client_connections=3, databases={
         "app": place(cluster), "wide": place(cluster),

@@ -52,6 +52,23 @@ def test_reset_in_session_pooling_goes_back_to_what_the_client_came_with(
         assert conn.value("show my.tenant") == "x"
 
 
+def test_settings_are_kept_whether_or_not_a_list_names_them(pgweir):
+    """track_extra_parameters is accepted: there is nothing left for it to do,
+    and what it does not name is not forgotten."""
+    proxy = pgweir(track_extra_parameters="IntervalStyle, search_path",
+                   default_pool_size=1)
+    with proxy.login(intervalstyle="iso_8601") as one, proxy.login() as two:
+        one.ask("set work_mem = '7MB'")
+        two.ask("set intervalstyle = sql_standard")
+        two.ask("set extra_float_digits = 0")
+        for _ in range(3):
+            assert one.value("select interval '1 day'") == "P1D"
+            assert one.value("show work_mem") == "7MB"
+            assert two.value("select interval '1 day'") == "1 0:00:00"
+            assert two.value("show work_mem") == "4MB"
+            assert two.value("show extra_float_digits") == "0"
+
+
 def test_startup_parameters_may_be_ignored(pgweir):
     proxy = pgweir(ignore_startup_parameters="no_such_setting, work_mem")
     with proxy.login(no_such_setting="1", work_mem="6MB") as conn:
