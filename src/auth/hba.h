@@ -28,7 +28,7 @@ struct problems;
 struct hba *hba_load(const char *path, const char *ident_path,
     struct problems *problems) __attribute__((warn_unused_result));
 
-/* As hba_load(), from texts; a NULL IDENT is none. */
+/* As hba_load(), from texts that include nothing; a NULL IDENT is none. */
 struct hba *hba_load_text(const char *text, size_t size, const char *ident,
     size_t ident_size, struct problems *problems)
     __attribute__((warn_unused_result));

@@ -30,7 +30,8 @@ struct lexer {
 	size_t bytes_left;
 	size_t words_left;
 	int files_left;
-	bool is_over; /* a bound of the whole is met, and said */
+	bool may_read; /* files that are included */
+	bool is_over;  /* a bound of the whole is met, and said */
 };
 
 /* Where we are: a file, its line, and how deep it is included. */
@@ -116,6 +117,11 @@ lex_file(struct lexer *lexer, const struct place *from, const char *path,
 		    from->line,
 		    "cannot include \"%s\": more than %d files deep", path,
 		    HBA_DEPTH_MAX);
+		return;
+	}
+	if (!lexer->may_read) {
+		problems_add(lexer->problems, PROBLEM_ERROR, from->file,
+		    from->line, "cannot include \"%s\": only files can", path);
 		return;
 	}
 	if (lexer->files_left == 0) {
@@ -229,8 +235,12 @@ static void
 include_dir(struct lexer *lexer, const struct place *place, const char *path)
 {
 	struct dirent **names = NULL;
-	int count = scandir(path, &names, is_conf_name, by_bytes);
+	int count = -1;
 
+	errno = EPERM;
+	if (lexer->may_read) {
+		count = scandir(path, &names, is_conf_name, by_bytes);
+	}
 	if (count < 0) {
 		problems_add(lexer->problems, PROBLEM_ERROR, place->file,
 		    place->line, "cannot open directory \"%s\": %s", path,
@@ -407,6 +417,7 @@ hba_lex_file(
 	struct lexer lexer = lexer_start(on_line, arg, problems);
 	struct place place = {NULL, 0, -1};
 
+	lexer.may_read = true;
 	lex_file(&lexer, &place, path, NULL);
 }
 

@@ -49,7 +49,8 @@ typedef void (*hba_line_fn)(void *arg, const struct hba_line *line);
 void hba_lex_file(const char *path, hba_line_fn on_line, void *arg,
     struct problems *problems);
 
-/* As hba_lex_file() with SIZE bytes of TEXT in place of what is in PATH. */
+/* As hba_lex_file() with SIZE bytes of TEXT in place of what is in PATH. No
+ * file is opened: what includes one is an error. */
 void hba_lex_text(const char *path, const char *text, size_t size,
     hba_line_fn on_line, void *arg, struct problems *problems);
 

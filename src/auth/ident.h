@@ -18,7 +18,8 @@ struct regex_scratch;
 struct ident *ident_load(const char *path, struct problems *problems)
     __attribute__((warn_unused_result));
 
-/* As ident_load(), with SIZE bytes of TEXT in place of what is in PATH. */
+/* As ident_load(), with SIZE bytes of TEXT in place of what is in PATH; they
+ * include nothing. */
 struct ident *ident_load_text(const char *path, const char *text, size_t size,
     struct problems *problems) __attribute__((warn_unused_result));
 

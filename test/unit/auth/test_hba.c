@@ -1,4 +1,5 @@
 /* test_hba.c - who may come in from where, and how. */
+#include "support/allocations.h"
 #include "support/unit.h"
 
 #include <string.h>
@@ -419,6 +420,26 @@ START_TEST(hba_knows_our_own_addresses_of_now)
 }
 END_TEST
 
+START_TEST(hba_asks_for_no_memory_to_find_a_rule)
+{
+	struct hba *hba = load_good(rules);
+
+	for (size_t i = 0; i < sizeof(decisions) / sizeof(*decisions); i++) {
+		/* Check itself asks for some. */
+		struct address peer = address_of(decisions[i].from);
+		struct hba_facts facts = {.peer = &peer,
+		    .user = decisions[i].user,
+		    .database = decisions[i].database};
+		const struct hba_rule *rule;
+		size_t before = allocations_count();
+
+		(void)!hba_match(hba, &facts, &rule);
+		ck_assert_uint_eq(allocations_count(), before);
+	}
+	hba_unref(&hba);
+}
+END_TEST
+
 START_TEST(hba_with_ten_thousand_rules_is_read_and_searched_quickly)
 {
 	struct buf text = {0};
@@ -469,6 +490,7 @@ main(void)
 	tcase_add_test(decides, hba_refuses_in_the_words_of_postgresql);
 	tcase_add_test(decides, hba_allows_a_name_by_its_map_or_the_same_name);
 	tcase_add_test(decides, hba_knows_our_own_addresses_of_now);
+	tcase_add_test(decides, hba_asks_for_no_memory_to_find_a_rule);
 	tcase_add_test(
 	    decides, hba_with_ten_thousand_rules_is_read_and_searched_quickly);
 	return unit_run(suite);

@@ -118,6 +118,22 @@ START_TEST(hba_lex_refuses_nul_and_overlong_lines_and_goes_on)
 }
 END_TEST
 
+START_TEST(hba_lex_opens_no_file_for_a_text)
+{
+	static const char text[] =
+	    "include /dev/null\ninclude_dir /etc\n"
+	    "include_if_exists /dev/null\n@/dev/null a\nb";
+	struct problems problems = {0};
+	struct buf out = {0};
+
+	hba_lex_text("f", text, sizeof(text) - 1, print_line, &out, &problems);
+	ck_assert_str_eq(buf_text(&out), "5:b|");
+	ck_assert_uint_eq(problems.error_count, 4);
+	buf_fini(&out);
+	problems_fini(&problems);
+}
+END_TEST
+
 START_TEST(hba_lex_stops_at_the_most_words_of_all)
 {
 	struct problems problems = {0};
@@ -317,6 +333,7 @@ main(void)
 	    sizeof(rows) / sizeof(*rows));
 	tcase_add_test(
 	    lines, hba_lex_refuses_nul_and_overlong_lines_and_goes_on);
+	tcase_add_test(lines, hba_lex_opens_no_file_for_a_text);
 	tcase_add_test(lines, hba_lex_stops_at_the_most_words_of_all);
 	suite_add_tcase(suite, files);
 	tcase_add_checked_fixture(files, set_up, remove_folder);
