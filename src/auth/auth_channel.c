@@ -299,6 +299,7 @@ static const size_t source_texts[] = {
     offsetof(struct auth_source, dbname),
     offsetof(struct auth_source, user),
     offsetof(struct auth_source, password),
+    offsetof(struct auth_source, passfile),
     offsetof(struct auth_source, sslmode),
     offsetof(struct auth_source, sslrootcert),
     offsetof(struct auth_source, sslcert),

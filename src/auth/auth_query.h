@@ -45,8 +45,9 @@ struct auth_source {
 	const char *dbname;   /* on the server */
 	const char *user;     /* log in as this role */
 	const char *password; /* in plain text */
+	const char *passfile; /* as in struct control_params */
 	const char *query;    /* whose $1 is the name of the user */
-	const char *sslmode;  /* as in struct control_params */
+	const char *sslmode;  /* this and the rest, too */
 	const char *sslrootcert;
 	const char *sslcert;
 	const char *sslkey;

@@ -193,6 +193,9 @@ void auth_slot_close(struct auth_slot *slot);
 
 /* What clients hear when it is ours to mend, or when nobody answers. */
 void auth_tell_config_error(struct error *told);
+
+/* What they hear when our login has ended with ERR. */
+void auth_tell_refusal(const struct error *err, struct error *told);
 void auth_tell_unreachable(
     const struct auth_channel *channel, struct error *told);
 

@@ -163,15 +163,15 @@ fail_opening(struct auth_channel *channel, enum control_outcome outcome,
 {
 	struct error why = *err, told;
 
+	auth_add_login_remedy(channel, &why);
 	if (is_passing(outcome, err)) {
 		auth_complain(
 		    channel, "cannot connect for auth_query", NULL, &why);
 		auth_channel_expire(channel);
 	} else {
-		auth_add_login_remedy(channel, &why);
 		auth_complain(
 		    channel, "login for auth_query was refused", NULL, &why);
-		auth_tell_config_error(&told);
+		auth_tell_refusal(err, &told);
 		auth_channel_fail(channel, &told);
 	}
 }
@@ -241,6 +241,7 @@ auth_slot_open(struct auth_slot *slot, const char *host, int port)
 	    .dbname = source->dbname,
 	    .user = source->user,
 	    .password = source->password,
+	    .passfile = source->passfile,
 	    .sslmode = source->sslmode,
 	    .sslrootcert = source->sslrootcert,
 	    .sslcert = source->sslcert,

@@ -18,6 +18,17 @@ auth_tell_config_error(struct error *told)
 }
 
 void
+auth_tell_refusal(const struct error *err, struct error *told)
+{
+	if (strcmp(err->sqlstate, SQLSTATE_INVALID_DATABASE) == 0) {
+		/* Mostly the one that the client wants. */
+		*told = *err;
+	} else {
+		auth_tell_config_error(told);
+	}
+}
+
+void
 auth_tell_unreachable(const struct auth_channel *channel, struct error *told)
 {
 	error_set(told, SQLSTATE_CANNOT_CONNECT,
@@ -98,8 +109,8 @@ auth_add_login_remedy(const struct auth_channel *channel, struct error *err)
 	if (strncmp(err->sqlstate, "28", 2) == 0 &&
 	    source->password[0] == '\0') {
 		error_hint(err,
-		    "The password of auth_user must stand in auth_file, in "
-		    "plain text.");
+		    "The password of auth_user must stand in plain text in "
+		    "auth_file, or in monitor_passfile.");
 	} else if (strncmp(err->sqlstate, "28", 2) == 0) {
 		error_hint(err,
 		    "Look at the password of auth_user in auth_file and at "

@@ -34,6 +34,7 @@ login_free(struct client *client)
 	}
 	login_exchange_free(&login->exchange);
 	free(login->role);
+	free(login->passfile);
 	config_unref(&login->config);
 	free(login);
 	client->login = NULL;

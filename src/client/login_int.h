@@ -42,10 +42,12 @@ struct login {
 	                                         the console */
 	struct config *config;                /* shared; the one judged by */
 	enum login_method method; /* valid from login_choose_method() on */
-	char *secret; /* owned, wiped; NULL: no such user, or not found out
-	                 yet */
-	char *role;   /* owned; auth_query calls its user so on servers; NULL:
-	                 as it calls itself */
+	char *secret;   /* owned, wiped; NULL: no such user, or not found out
+	                   yet */
+	char *role;     /* owned; auth_query calls its user so on servers; NULL:
+	                   as it calls itself */
+	char *passfile; /* owned; for who asks; NULL: not given, or not needed
+	                   so far */
 	bool is_looked_up; /* the secret is from auth_query */
 	struct auth_question question;
 	struct client *client; /* borrowed; whose it is, while it asks */
@@ -53,8 +55,8 @@ struct login {
 	uint8_t *response; /* owned, wiped; the client's last one, kept to be
 	                      judged by another secret; NULL: none is */
 	size_t response_size;
-	bool refused_ssl; /* an SSLRequest was answered already */
-	bool refused_gss; /* and a GSSENCRequest */
+	bool refused_ssl;    /* an SSLRequest was answered already */
+	bool refused_gss;    /* and a GSSENCRequest */
 	bool needs_protocol; /* has begun with TLS at once: then that it means
 	                        PostgreSQL has to be said within (ALPN) */
 };

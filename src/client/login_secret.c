@@ -42,15 +42,20 @@ static const char *
 password_of(const struct config *config, const struct database_conf *entry,
     const char *user)
 {
+	const struct settings *settings = config_settings(config);
 	const struct credential *credential;
 
 	if (entry != NULL && entry->password != NULL &&
-	    str_equal(entry->user, user)) {
+	    str_equal(entry->user, user) &&
+	    credential_kind_of(entry->password) == CREDENTIAL_PLAIN) {
 		return entry->password;
 	}
 	credential = config_find_credential(config, user);
-	return credential != NULL && credential->kind == CREDENTIAL_PLAIN
-	    ? credential->secret
+	if (credential != NULL && credential->kind == CREDENTIAL_PLAIN) {
+		return credential->secret;
+	}
+	return str_equal(settings->monitor_user, user)
+	    ? settings->monitor_password
 	    : NULL;
 }
 
@@ -58,7 +63,7 @@ password_of(const struct config *config, const struct database_conf *entry,
 static struct auth_source
 source_of(const struct client *client)
 {
-	const struct login *login = client->login;
+	struct login *login = client->login;
 	const struct config *config = login->config;
 	const char *database = place_of(client);
 	const struct database_conf *entry =
@@ -76,7 +81,11 @@ source_of(const struct client *client)
 	    .sslkey = tls.sslkey,
 	};
 
+	if (login->passfile == NULL) {
+		login->passfile = config_monitor_passfile(config);
+	}
 	source.password = password_of(config, entry, source.user);
+	source.passfile = login->passfile;
 	return source;
 }
 

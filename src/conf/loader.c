@@ -17,6 +17,7 @@
 #include "conf/places.h"
 #include "conf/suggest.h"
 #include "conf/tls_files.h"
+#include "conf/together.h"
 #include "core/buf.h"
 #include "core/error.h"
 #include "core/mem.h"
@@ -309,107 +310,10 @@ load_tls_files(struct loader *loader, const char *file)
 }
 
 static void
-note_open_databases(struct loader *loader, const char *file)
+check_peers(struct loader *loader)
 {
-	const struct config *config = loader->config;
-
-	for (size_t i = 0; i < config_database_count(config); i++) {
-		const struct database_conf *entry = config_database(config, i);
-
-		if (entry->user == NULL) {
-			problems_add(loader->problems, PROBLEM_NOTE, file, 0,
-			    "database \"%.100s\" has no user=, so nobody can "
-			    "use it with auth_type = any",
-			    entry->name);
-		}
-	}
-}
-
-static bool
-looks_up_users(const struct config *config)
-{
-	for (size_t i = 0; i < config_database_count(config); i++) {
-		if (config_auth_user(config, config_database(config, i))[0] !=
-		    '\0') {
-			return true;
-		}
-	}
-	return config_auth_user(config, NULL)[0] != '\0';
-}
-
-/* Notes what lets auth_query fail for all who want ENTRY (NULL: the console,
- * or what has nothing of its own). */
-static void
-check_auth(
-    struct loader *loader, const struct database_conf *entry, const char *file)
-{
-	const struct config *config = loader->config;
-	const char *where = config_auth_dbname(config, entry);
-	const char *of = entry == NULL ? "" : " of database ";
-	const char *name = entry == NULL ? "" : entry->name;
-
-	if (config_auth_user(config, entry)[0] == '\0') {
-		return;
-	}
-	if (strstr(config_auth_query(config, entry), "$1") == NULL) {
-		problems_add(loader->problems, PROBLEM_NOTE, file, 0,
-		    "auth_query%s%.100s has no $1, which stands for the user",
-		    of, name);
-	}
-	if (config_is_console(where)) {
-		problems_add(loader->problems, PROBLEM_NOTE, file, 0,
-		    "cannot use the reserved \"%s\" database as an auth_dbname",
-		    where);
-	} else if (where[0] != '\0' &&
-	    config_find_database(config, where) == NULL) {
-		problems_add(loader->problems, PROBLEM_NOTE, file, 0,
-		    "authentication database \"%.100s\" is not configured",
-		    where);
-	}
-}
-
-static void
-check_auths(struct loader *loader, const char *file)
-{
-	check_auth(loader, NULL, file);
-	for (size_t i = 0; i < config_database_count(loader->config); i++) {
-		const struct database_conf *entry =
-		    config_database(loader->config, i);
-
-		if (entry->auth_user != NULL || entry->auth_query != NULL ||
-		    entry->auth_dbname != NULL) {
-			check_auth(loader, entry, file);
-		}
-	}
-}
-
-/* What each setting allows but several together make useless. */
-static void
-check_together(struct loader *loader, const char *file)
-{
-	const struct settings *settings = &loader->config->settings;
-
-	if (settings->listen_addr.count == 0 &&
-	    settings->unix_socket_dir[0] == '\0') {
-		problems_add(loader->problems, PROBLEM_ERROR, file, 0,
-		    "listen_addr and unix_socket_dir are both empty: there is "
-		    "nothing to listen on");
-	}
-	if (settings->auth_type == AUTH_ANY) {
-		note_open_databases(loader, file);
-	} else if (settings->auth_file[0] == '\0' &&
-	    !looks_up_users(loader->config)) {
-		problems_add(loader->problems, PROBLEM_NOTE, file, 0,
-		    "auth_file is not given, so no user is known and nobody "
-		    "can log in with auth_type = %s",
-		    setting_word("auth_type", settings->auth_type));
-	}
-	check_auths(loader, file);
-	if (config_database_count(loader->config) == 0) {
-		problems_add(loader->problems, PROBLEM_NOTE, file, 0,
-		    "no databases are given: there is only the console");
-	}
-	if (loader->first_peer.file != NULL && settings->peer_id == 0) {
+	if (loader->first_peer.file != NULL &&
+	    loader->config->settings.peer_id == 0) {
 		problems_add(loader->problems, PROBLEM_NOTE,
 		    loader->first_peer.file, loader->first_peer.line,
 		    "[peers] is not used, since peer_id is 0");
@@ -438,7 +342,8 @@ check_all(struct loader *loader, const char *file)
 	}
 	load_auth_file(loader);
 	check_passfile(loader);
-	check_together(loader, file);
+	together_check(loader->config, file, loader->problems);
+	check_peers(loader);
 	set_conffile(loader, file);
 	load_tls_files(loader, file);
 }

@@ -156,6 +156,27 @@ def test_the_recommended_function_works_from_another_database(asks):
     assert log_in(proxy, "aq_md5", database="primary") == "aq_md5"
 
 
+@pytest.mark.parametrize("host", ["localhost", "socket", "abstract"])
+def test_the_host_may_be_a_name_or_a_socket(asks, cluster, host):
+    host = {"localhost": host, "socket": cluster.base,
+            "abstract": "@" + cluster.base}[host]
+    proxy = asks(databases={
+        "app": f"host={host} port={cluster.primary.port} dbname=app"})
+    assert log_in(proxy, "aq_scram") == "aq_scram"
+
+
+def test_the_password_of_auth_user_may_be_in_a_passfile(asks, cluster):
+    proxy = asks(auth_user="plain", start=False, auth_dbname="other",
+                 auth_query="select 'aq_scram', 'passed' where $1 <> ''")
+    write_file(proxy.settings["auth_file"],
+               '"admin" "admin-secret"\n"monitor" "monitor-secret"\n', 0o600)
+    passfile = os.path.join(proxy.dir, "pass")
+    write_file(passfile, "*:*:*:plain:plain-secret\n", 0o600)
+    proxy.settings["monitor_passfile"] = passfile
+    proxy.start()
+    assert log_in(proxy, "aq_scram", "passed") == "aq_scram"
+
+
 def test_a_database_asks_in_its_own_way(asks, cluster):
     where = f"host=127.0.0.1 port={cluster.primary.port} dbname=app"
     proxy = asks(auth_user="", databases={
@@ -532,6 +553,21 @@ def test_a_login_of_auth_user_that_fails_is_explained(asks, secret, log):
     line = next(line for line in proxy.log().splitlines()
                 if "login for auth_query was refused" in line)
     assert log in line
+
+
+def test_a_database_missing_in_postgresql_is_named(asks, cluster):
+    proxy = asks(databases={
+        "*": f"host=127.0.0.1 port={cluster.primary.port}"})
+    error = refusal(proxy, "aq_scram", database="aq_gone")
+    assert error.sqlstate == "3D000"
+    assert 'database "aq_gone" does not exist' in error.message
+    assert "Set auth_dbname" in proxy.log()
+
+
+def test_a_host_that_is_not_found_is_not_waited_for_longer(asks):
+    proxy = asks(server_unreachable_timeout=0, databases={
+        "app": "host=nonesuch.invalid dbname=app"})
+    assert "cannot be reached" in refusal(proxy, "aq_scram").message
 
 
 @pytest.mark.parametrize("name, log", [

@@ -439,6 +439,8 @@ START_TEST(auth_query_keeps_answers_of_different_sources_apart)
 	    {offsetof(struct auth_source, dbname), "appdb2"},
 	    {offsetof(struct auth_source, user), "other"},
 	    {offsetof(struct auth_source, password), "other"},
+	    {offsetof(struct auth_source, passfile), "/other"},
+	    {offsetof(struct auth_source, sslmode), "verify-full"},
 	    {offsetof(struct auth_source, query), "SELECT v($1)"},
 	};
 
@@ -922,7 +924,7 @@ main(void)
 	tcase_add_test(
 	    questions, auth_query_forgets_all_with_a_new_configuration);
 	tcase_add_loop_test(questions,
-	    auth_query_keeps_answers_of_different_sources_apart, 0, 5);
+	    auth_query_keeps_answers_of_different_sources_apart, 0, 7);
 	tcase_add_test(questions, auth_query_tells_who_has_no_secret);
 	tcase_add_test(
 	    questions, auth_query_fails_over_rows_that_make_no_sense);
