@@ -138,7 +138,7 @@ instance_on_signal(void *context, int number)
 
 	switch (number) {
 	case SIGHUP:
-		log_info(&instance->log, "got SIGHUP, reloading");
+		log_info(&instance->log, "got SIGHUP, re-reading config");
 		(void)instance_reload(instance, NULL); /* it has logged why */
 		return;
 	case SIGTERM:
