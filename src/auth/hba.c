@@ -26,6 +26,10 @@
  * of them together. */
 #define REGEX_COUNT_MAX 1000
 
+/* What PostgreSQL keeps of a name: a longer one is cut there, so whoever gives
+ * it is also who is called by its beginning. */
+#define NAME_BYTES_MAX 63
+
 struct hba {
 	struct hba_rule *rules; /* owned */
 	size_t count;
@@ -266,7 +270,7 @@ address_fits(const struct hba *hba, const struct hba_rule *rule,
 	return false;
 }
 
-/* Whether TEXT is NAME, which is neither a keyword. */
+/* Whether NAME, no keyword, stands for TEXT. */
 static enum regex_answer
 text_fits(const struct hba *hba, const struct hba_name *name, const char *text)
 {
@@ -274,6 +278,23 @@ text_fits(const struct hba *hba, const struct hba_name *name, const char *text)
 		return regex_match(name->regex, text, hba->scratch, NULL);
 	}
 	return strcmp(name->text, text) == 0 ? REGEX_MATCHES : REGEX_DIFFERS;
+}
+
+/* As text_fits(), for TEXT as it comes from a client: as it is, and as a server
+ * would cut it. */
+static enum regex_answer
+name_fits(const struct hba *hba, const struct hba_name *name, const char *text)
+{
+	char cut[NAME_BYTES_MAX + 1];
+	enum regex_answer answer = text_fits(hba, name, text);
+
+	if (answer != REGEX_DIFFERS ||
+	    strnlen(text, NAME_BYTES_MAX + 1) <= NAME_BYTES_MAX) {
+		return answer;
+	}
+	memcpy(cut, text, NAME_BYTES_MAX);
+	cut[NAME_BYTES_MAX] = '\0';
+	return text_fits(hba, name, cut);
 }
 
 /* Physical replication is of no database: "replication" alone stands for it. */
@@ -288,9 +309,10 @@ database_fits(const struct hba *hba, const struct hba_name *name,
 	} else if (name->kind == HBA_NAME_ALL) {
 		fits = true;
 	} else if (name->kind == HBA_NAME_SAMEUSER) {
-		fits = strcmp(facts->database, facts->user) == 0;
+		fits =
+		    strncmp(facts->database, facts->user, NAME_BYTES_MAX) == 0;
 	} else {
-		return text_fits(hba, name, facts->database);
+		return name_fits(hba, name, facts->database);
 	}
 	return fits ? REGEX_MATCHES : REGEX_DIFFERS;
 }
@@ -316,7 +338,7 @@ users_fit(
 	for (size_t i = 0; i < names->count && answer == REGEX_DIFFERS; i++) {
 		answer = names->items[i].kind == HBA_NAME_ALL
 		    ? REGEX_MATCHES
-		    : text_fits(hba, &names->items[i], user);
+		    : name_fits(hba, &names->items[i], user);
 	}
 	return answer;
 }

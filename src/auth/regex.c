@@ -31,8 +31,8 @@
 #include "core/error.h"
 #include "core/mem.h"
 
-/* Steps, each some ten nanoseconds; nested groups; memory for what is tried. */
-#define STEPS_MAX 100000
+/* Steps, each some 40 nanoseconds; nested groups; memory for what is tried. */
+#define STEPS_MAX 50000
 #define DEPTH_MAX 1000
 #define HEAP_MAX_KB 1024
 #define NESTING_MAX 100

@@ -336,6 +336,45 @@ START_TEST(hba_decides_by_the_first_rule_that_matches)
 }
 END_TEST
 
+#define N60 "n12345678901234567890123456789012345678901234567890123456789"
+
+START_TEST(hba_judges_a_name_too_long_as_a_server_cuts_it)
+{
+	static const struct {
+		const char *rules, *user, *database;
+		int number;
+	} rows[] = {
+	    {"local all " N60 "abc reject\nlocal all all trust\n", N60 "abcX",
+	        "d", 1},
+	    {"local all " N60 "abc reject\nlocal all all trust\n", N60 "ab",
+	        "d", 2},
+	    {"local all " N60 "abcX reject\nlocal all all trust\n", N60 "abcX",
+	        "d", 1},
+	    {"local " N60 "abc all reject\nlocal all all trust\n", "u",
+	        N60 "abcXYZ", 1},
+	    {"local all /abc$ reject\nlocal all all trust\n", N60 "abcX", "d",
+	        1},
+	    {"local sameuser all reject\nlocal all all trust\n", N60 "abcX",
+	        N60 "abcY", 1},
+	    {"local sameuser all reject\nlocal all all trust\n", N60 "abX",
+	        N60 "abY", 2},
+	};
+	struct address peer = address_of(NULL);
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct hba *hba = load_good(rows[i].rules);
+		struct hba_facts facts = {.peer = &peer,
+		    .user = rows[i].user,
+		    .database = rows[i].database};
+		const struct hba_rule *rule;
+
+		ck_assert_int_eq(hba_match(hba, &facts, &rule), HBA_RULE);
+		ck_assert_msg(rule->number == rows[i].number, "row %zu", i);
+		hba_unref(&hba);
+	}
+}
+END_TEST
+
 START_TEST(hba_lets_nobody_in_when_a_pattern_takes_too_long)
 {
 	struct hba *hba =
@@ -485,6 +524,7 @@ main(void)
 	suite_add_tcase(suite, decides);
 	tcase_add_loop_test(decides, hba_decides_by_the_first_rule_that_matches,
 	    0, sizeof(decisions) / sizeof(*decisions));
+	tcase_add_test(decides, hba_judges_a_name_too_long_as_a_server_cuts_it);
 	tcase_add_test(
 	    decides, hba_lets_nobody_in_when_a_pattern_takes_too_long);
 	tcase_add_test(decides, hba_refuses_in_the_words_of_postgresql);
