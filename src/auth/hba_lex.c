@@ -2,8 +2,7 @@
  * hba_lex.c - lines, fields and words of files in pg_hba.conf's format.
  *
  * PostgreSQL's rules, odd ones too, since files are moved over as they are: a
- * backslash continues any line, also a comment; quotes may begin in the middle
- * of a word and end with the line; commas before a word are skipped.
+ * backslash continues any line, also a comment. Words are in hba_word.c.
  *
  * A file may include itself in several places, so the depth alone bounds
  * nothing: files, bytes and words are counted over the whole load.
@@ -17,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "auth/hba_word.h"
 #include "conf/file.h"
 #include "conf/problems.h"
 #include "core/buf.h"
@@ -43,12 +43,6 @@ struct place {
 
 static void lex_text(struct lexer *lexer, const struct place *from,
     const char *text, size_t size, struct hba_field *words);
-
-static bool
-is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r';
-}
 
 static void
 field_add(struct hba_field *field, const char *text, bool quoted)
@@ -143,60 +137,15 @@ lex_file(struct lexer *lexer, const struct place *from, const char *path,
 	file_text_fini(&text);
 }
 
-/* A word as it is taken from a line. */
-struct word {
-	struct buf text;
-	bool quoted;     /* begins with a quote */
-	bool seen_quote; /* has one anywhere: it may be empty */
-	bool comma;      /* another word of the same field follows */
-};
-
-/* Takes the next word of *AT into WORD; false at the end of the line. */
-static bool
-next_word(const char **at, struct word *word)
-{
-	const char *p = *at;
-	bool inside = false, was_quote = false;
-
-	buf_clear(&word->text);
-	word->quoted = word->seen_quote = word->comma = false;
-	while (is_blank(*p) || *p == ',') {
-		p++;
-	}
-	for (; *p != '\0' && (inside || !is_blank(*p)); p++) {
-		if (*p == '#' && !inside) {
-			p += strlen(p);
-			break;
-		}
-		if (*p == ',' && !inside) {
-			word->comma = true;
-			p++;
-			break;
-		}
-		/* Two quotes within quotes are one. */
-		if (*p != '"' || was_quote) {
-			buf_append_char(&word->text, *p);
-		}
-		was_quote = inside && *p == '"' && !was_quote;
-		if (*p == '"') {
-			inside = !inside;
-			word->seen_quote = true;
-			word->quoted = word->quoted || word->text.length == 0;
-		}
-	}
-	*at = p;
-	return word->seen_quote || word->text.length > 0;
-}
-
 /* Takes the next field of *AT; false at the end of the line. */
 static bool
 next_field(struct lexer *lexer, const struct place *place, const char **at,
     struct hba_field *field)
 {
-	struct word word = {.comma = true};
+	struct hba_token word = {.comma = true};
 	bool any = false;
 
-	while (!lexer->is_over && word.comma && next_word(at, &word)) {
+	while (!lexer->is_over && word.comma && hba_word_take(at, &word)) {
 		const char *text = buf_text(&word.text);
 
 		any = true;

@@ -13,20 +13,13 @@
 
 #include "auth/hba_lex.h"
 #include "auth/hba_net.h"
+#include "auth/hba_rule_int.h"
 #include "auth/regex.h"
 #include "conf/problems.h"
 #include "core/error.h"
 #include "core/mem.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-/* A line being read. */
-struct parse {
-	const struct hba_line *line; /* borrowed */
-	struct hba_rule *rule;       /* borrowed */
-	struct error *err;
-	size_t at; /* the next field */
-};
 
 static const char *const type_names[] = {
     [HBA_LOCAL] = "local",
@@ -37,35 +30,14 @@ static const char *const type_names[] = {
     [HBA_HOSTNOGSSENC] = "hostnogssenc",
 };
 
-static const char *const method_names[] = {
-    [HBA_TRUST] = "trust",
-    [HBA_REJECT] = "reject",
-    [HBA_MD5] = "md5",
-    [HBA_PASSWORD] = "password",
-    [HBA_SCRAM_SHA_256] = "scram-sha-256",
-    [HBA_CERT] = "cert",
-    [HBA_PEER] = "peer",
-};
-
-/* What PostgreSQL has and we have not. */
-static const char *const missing_methods[] = {
-    "bsd", "gss", "ldap", "oauth", "pam", "radius", "sspi"};
-
 const char *
 hba_type_name(enum hba_type type)
 {
 	return type_names[type];
 }
 
-const char *
-hba_method_name(enum hba_method method)
-{
-	return method_names[method];
-}
-
-/* The index of WORD in NAMES, or -1. */
-static int
-find_word(const char *word, const char *const *names, size_t count)
+int
+hba_find_word(const char *word, const char *const *names, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (strcmp(word, names[i]) == 0) {
@@ -75,16 +47,9 @@ find_word(const char *word, const char *const *names, size_t count)
 	return -1;
 }
 
-static int
-wrong(struct parse *parse, const char *text)
-{
-	error_set(parse->err, SQLSTATE_CONFIG_FILE, "%s", text);
-	return -1;
-}
-
 /* The next field; NULL and the error if there is none. */
 static const struct hba_field *
-next_field(struct parse *parse, const char *before)
+next_field(struct hba_parse *parse, const char *before)
 {
 	if (parse->at == parse->line->count) {
 		error_set(parse->err, SQLSTATE_CONFIG_FILE,
@@ -94,9 +59,8 @@ next_field(struct parse *parse, const char *before)
 	return &parse->line->fields[parse->at++];
 }
 
-/* The only word of the next field; NULL and the error if it is another. */
-static const struct hba_word *
-next_word(struct parse *parse, const char *what)
+const struct hba_word *
+hba_next_word(struct hba_parse *parse, const char *what)
 {
 	const struct hba_field *field = next_field(parse, what);
 
@@ -123,7 +87,7 @@ is_keyword(const struct hba_word *word, const char *keyword)
 
 /* What groups there are only a server knows. */
 static int
-refuse_group(struct parse *parse, const char *word)
+refuse_group(struct hba_parse *parse, const char *word)
 {
 	error_set(parse->err, SQLSTATE_CONFIG_FILE,
 	    "\"%s\": who is a member of which role is not known here", word);
@@ -142,7 +106,7 @@ database_kind(const struct hba_word *word)
 }
 
 static int
-take_name(struct parse *parse, const struct hba_word *word, bool is_user,
+take_name(struct hba_parse *parse, const struct hba_word *word, bool is_user,
     struct hba_names *names)
 {
 	struct hba_name *name = &names->items[names->count];
@@ -152,7 +116,7 @@ take_name(struct parse *parse, const struct hba_word *word, bool is_user,
 	            is_keyword(word, "samegroup")) {
 		return refuse_group(parse, word->text);
 	}
-	*name = (struct hba_name){.is_quoted = word->quoted};
+	*name = (struct hba_name){.kind = HBA_NAME_EXACT};
 	if (word->text[0] == '/') {
 		name->kind = HBA_NAME_REGEX;
 		name->regex = regex_compile(word->text + 1, parse->err);
@@ -170,7 +134,7 @@ take_name(struct parse *parse, const struct hba_word *word, bool is_user,
 }
 
 static int
-take_names(struct parse *parse, bool is_user, struct hba_names *names)
+take_names(struct hba_parse *parse, bool is_user, struct hba_names *names)
 {
 	const struct hba_field *field =
 	    next_field(parse, is_user ? "user names" : "database names");
@@ -190,9 +154,9 @@ take_names(struct parse *parse, bool is_user, struct hba_names *names)
 /* ---- the address --------------------------------------------------------- */
 
 static int
-take_mask(struct parse *parse)
+take_mask(struct hba_parse *parse)
 {
-	const struct hba_word *word = next_word(parse, "netmask");
+	const struct hba_word *word = hba_next_word(parse, "netmask");
 
 	if (word == NULL) {
 		error_hint(parse->err,
@@ -204,9 +168,9 @@ take_mask(struct parse *parse)
 }
 
 static int
-take_address(struct parse *parse)
+take_address(struct hba_parse *parse)
 {
-	const struct hba_word *word = next_word(parse, "address");
+	const struct hba_word *word = hba_next_word(parse, "address");
 	struct hba_rule *rule = parse->rule;
 
 	if (word == NULL) {
@@ -239,190 +203,18 @@ take_address(struct parse *parse)
 	return -1;
 }
 
-/* ---- the method ---------------------------------------------------------- */
-
-/* "ident" asks the client's machine; on a Unix socket it always meant peer. */
-static int
-refuse_method(struct parse *parse, const char *name)
-{
-	if (strcmp(name, "ident") == 0 ||
-	    find_word(name, missing_methods, COUNT(missing_methods)) >= 0) {
-		error_set(parse->err, SQLSTATE_CONFIG_FILE,
-		    "authentication method \"%s\" is not supported%s", name,
-		    strcmp(name, "ident") == 0 ? " over TCP" : "");
-	} else {
-		error_set(parse->err, SQLSTATE_CONFIG_FILE,
-		    "invalid authentication method \"%s\"", name);
-	}
-	error_hint(parse->err,
-	    "there are scram-sha-256, md5, password, cert, peer, trust and "
-	    "reject");
-	return -1;
-}
-
-static int
-take_method(struct parse *parse)
-{
-	const struct hba_word *word = next_word(parse, "authentication method");
-	struct hba_rule *rule = parse->rule;
-	int method;
-
-	if (word == NULL) {
-		return -1;
-	}
-	method = find_word(word->text, method_names, COUNT(method_names));
-	if (rule->type == HBA_LOCAL && strcmp(word->text, "ident") == 0) {
-		method = HBA_PEER;
-	}
-	if (method < 0) {
-		return refuse_method(parse, word->text);
-	}
-	rule->method = (enum hba_method)method;
-	if (rule->method == HBA_PEER && rule->type != HBA_LOCAL) {
-		return wrong(parse,
-		    "peer authentication is only supported on local sockets");
-	}
-	if (rule->method == HBA_CERT && rule->type != HBA_HOSTSSL) {
-		return wrong(parse,
-		    "cert authentication is only supported on hostssl "
-		    "connections");
-	}
-	if (rule->method == HBA_CERT) {
-		rule->clientcert = HBA_CLIENTCERT_FULL;
-	}
-	return 0;
-}
-
-/* ---- options ------------------------------------------------------------- */
-
-static int
-bad_value(struct parse *parse, const char *key, const char *value,
-    const char *allowed)
-{
-	error_set(parse->err, SQLSTATE_CONFIG_FILE,
-	    "invalid value for %s: \"%s\"", key, value);
-	error_hint(parse->err, "it is %s", allowed);
-	return -1;
-}
-
-static int
-take_map(struct parse *parse, const char *value)
-{
-	struct hba_rule *rule = parse->rule;
-
-	if (rule->method != HBA_PEER && rule->method != HBA_CERT) {
-		return wrong(parse,
-		    "option \"map\" is only valid for the methods peer and "
-		    "cert");
-	}
-	free(rule->map);
-	rule->map = mem_strdup(value);
-	return 0;
-}
-
-static int
-take_clientcert(struct parse *parse, const char *value)
-{
-	struct hba_rule *rule = parse->rule;
-
-	if (rule->type != HBA_HOSTSSL) {
-		return wrong(parse,
-		    "clientcert can only be configured for \"hostssl\" rows");
-	}
-	if (strcmp(value, "verify-full") == 0) {
-		rule->clientcert = HBA_CLIENTCERT_FULL;
-		return 0;
-	}
-	if (strcmp(value, "verify-ca") != 0) {
-		return bad_value(
-		    parse, "clientcert", value, "verify-ca or verify-full");
-	}
-	if (rule->method == HBA_CERT) {
-		return wrong(parse,
-		    "clientcert only accepts \"verify-full\" when using "
-		    "\"cert\" authentication");
-	}
-	rule->clientcert = HBA_CLIENTCERT_CA;
-	return 0;
-}
-
-static int
-take_clientname(struct parse *parse, const char *value)
-{
-	struct hba_rule *rule = parse->rule;
-
-	if (rule->type != HBA_HOSTSSL) {
-		return wrong(parse,
-		    "clientname can only be configured for \"hostssl\" rows");
-	}
-	if (strcmp(value, "CN") != 0 && strcmp(value, "DN") != 0) {
-		return bad_value(parse, "clientname", value, "CN or DN");
-	}
-	rule->uses_dn = value[0] == 'D';
-	return 0;
-}
-
-static int
-take_option(struct parse *parse, const char *text)
-{
-	static const struct {
-		const char *name;
-		int (*take)(struct parse *parse, const char *value);
-	} options[] = {
-	    {"map", take_map},
-	    {"clientcert", take_clientcert},
-	    {"clientname", take_clientname},
-	};
-	const char *equals = strchr(text, '=');
-	size_t length = equals == NULL ? 0 : (size_t)(equals - text);
-
-	if (equals == NULL) {
-		error_set(parse->err, SQLSTATE_CONFIG_FILE,
-		    "authentication option not in name=value format: \"%s\"",
-		    text);
-		return -1;
-	}
-	for (size_t i = 0; i < COUNT(options); i++) {
-		if (strlen(options[i].name) == length &&
-		    strncmp(text, options[i].name, length) == 0) {
-			return options[i].take(parse, equals + 1);
-		}
-	}
-	error_set(parse->err, SQLSTATE_CONFIG_FILE,
-	    "unrecognized authentication option name: \"%.*s\"", (int)length,
-	    text);
-	error_hint(parse->err, "there are map, clientcert and clientname");
-	return -1;
-}
-
-static int
-take_options(struct parse *parse)
-{
-	while (parse->at < parse->line->count) {
-		const struct hba_field *field =
-		    &parse->line->fields[parse->at++];
-
-		for (size_t i = 0; i < field->count; i++) {
-			if (take_option(parse, field->words[i].text) != 0) {
-				return -1;
-			}
-		}
-	}
-	return 0;
-}
-
 /* ---- the whole ----------------------------------------------------------- */
 
 static int
-take_type(struct parse *parse)
+take_type(struct hba_parse *parse)
 {
-	const struct hba_word *word = next_word(parse, "connection type");
+	const struct hba_word *word = hba_next_word(parse, "connection type");
 	int type;
 
 	if (word == NULL) {
 		return -1;
 	}
-	type = find_word(word->text, type_names, COUNT(type_names));
+	type = hba_find_word(word->text, type_names, COUNT(type_names));
 	if (type < 0) {
 		error_set(parse->err, SQLSTATE_CONFIG_FILE,
 		    "invalid connection type \"%s\"", word->text);
@@ -436,7 +228,7 @@ take_type(struct parse *parse)
 }
 
 static int
-take_rule(struct parse *parse)
+take_rule(struct hba_parse *parse)
 {
 	struct hba_rule *rule = parse->rule;
 
@@ -448,10 +240,7 @@ take_rule(struct parse *parse)
 	if (rule->type != HBA_LOCAL && take_address(parse) != 0) {
 		return -1;
 	}
-	if (take_method(parse) != 0) {
-		return -1;
-	}
-	return take_options(parse);
+	return hba_take_method(parse);
 }
 
 int
@@ -459,7 +248,7 @@ hba_rule_parse(const struct hba_line *line, struct hba_rule *rule,
     struct problems *problems)
 {
 	struct error err = {0};
-	struct parse parse = {.line = line, .rule = rule, .err = &err};
+	struct hba_parse parse = {.line = line, .rule = rule, .err = &err};
 	bool has_hint;
 
 	if (take_rule(&parse) == 0) {

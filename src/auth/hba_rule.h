@@ -45,7 +45,6 @@ struct hba_name {
 	char *text;          /* owned; as written, less quotes */
 	struct regex *regex; /* owned; NULL unless it is one */
 	enum hba_name_kind kind;
-	bool is_quoted;
 };
 
 struct hba_names {
