@@ -23,6 +23,7 @@ static const struct show *const shows[] = {
     &show_fds,
     &show_hba,
     &show_lists,
+    &show_logins,
     &show_mem,
     &show_nodes,
     &show_peer_pools,

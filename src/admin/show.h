@@ -39,6 +39,7 @@ extern const struct show show_dns_zones;
 extern const struct show show_fds;
 extern const struct show show_hba;
 extern const struct show show_lists;
+extern const struct show show_logins;
 extern const struct show show_mem;
 extern const struct show show_nodes;
 extern const struct show show_peer_pools;

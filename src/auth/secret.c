@@ -139,20 +139,22 @@ secret_fits(struct keyring *keyring, const char *secret, const char *user,
 	const char *compared = secret == NULL ? "" : secret;
 	struct scram_secret parsed = {0};
 	bool is_scram = scram_secret_parse(&parsed, compared), fits[3];
+	bool may_fit = *compared != '\0' && *password != '\0', does_fit;
 	int most = iterations > SCRAM_ITERATIONS_MAX ? SCRAM_ITERATIONS_MAX
 	                                             : iterations;
 
 	fits[SECRET_PLAIN] = plain_fits(compared, password);
 	fits[SECRET_MD5] = md5_fits(compared, user, password);
 	fits[SECRET_SCRAM] = is_scram && is_known(keyring, &parsed, password);
-	if (!fits[SECRET_SCRAM]) {
-		fits[SECRET_SCRAM] =
-		    is_scram && scram_fits(keyring, &parsed, password);
+	does_fit = may_fit && fits[secret_kind(compared)];
+	if (!does_fit) {
+		/* Who has shown nothing yet must not see a difference. */
+		does_fit = is_scram && scram_fits(keyring, &parsed, password);
+		does_fit = does_fit && may_fit;
 		burn(keyring, password, most - parsed.iterations);
 	}
 	mem_wipe(&parsed, sizeof(parsed));
-	return secret != NULL && *secret != '\0' && *password != '\0' &&
-	    fits[secret_kind(secret)];
+	return does_fit;
 }
 
 int

@@ -28,10 +28,11 @@ int secret_iterations(const char *secret);
  * servers that have the same secret, see keyring_find().
  *
  * But for a microsecond or two of reading SECRET, and for a password that is
- * known to be right, the time this takes depends on the lengths of USER and
- * PASSWORD and on ITERATIONS only, so it tells neither whether the user exists
- * nor what kind of secret there is, as long as ITERATIONS is not less than
- * secret_iterations() of any secret in use (0 if none is a SCRAM secret).
+ * right and need not be found to be so by its iterations, the time this takes
+ * depends on the lengths of USER and PASSWORD and on ITERATIONS only, so it
+ * tells neither whether the user exists nor what kind of secret there is, as
+ * long as ITERATIONS is not less than secret_iterations() of any secret in use
+ * (0 if none is a SCRAM secret).
  */
 bool secret_fits(struct keyring *keyring, const char *secret, const char *user,
     const char *password, int iterations);

@@ -250,6 +250,7 @@ struct clients {
 	size_t count;          /* in all of them */
 	struct client *by_key; /* of the welcomed, by the head of their keys */
 	struct cancel_counts cancel_counts;
+	uint64_t logins_accepted, logins_refused;
 	struct peers *peers; /* owned */
 	struct loop *loop;
 	struct logger *logger;

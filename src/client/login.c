@@ -46,6 +46,7 @@ login_refuse(struct client *client, const struct error *err)
 	if (client->state == CLIENT_PASSWORD) {
 		login_doubt_secret(client);
 	}
+	client->set->logins_refused++;
 	client_close(client, CLOSE_CLIENT_LOGIN_REFUSED, err);
 }
 
@@ -221,6 +222,7 @@ login_accept(struct client *client, struct buf *out)
 		login_refuse(client, &err);
 		return;
 	}
+	client->set->logins_accepted++;
 	pools_on_key(client->set->pools);
 	login_put_negotiation(client, out);
 	msg_authentication_ok(out);

@@ -174,6 +174,9 @@ START_TEST(secret_fits_computes_a_right_password_once_and_keeps_its_key)
 	ck_assert_uint_eq(keyring_derivations(own), 4);
 	ck_assert(secret_fits(own, SCRAM_PENCIL, "u", "pencil", 20000));
 	ck_assert_uint_eq(keyring_derivations(own), 4);
+	/* Right at once: nothing is to be hidden. */
+	ck_assert(secret_fits(own, "pencil", "u", "pencil", 20000));
+	ck_assert_uint_eq(keyring_derivations(own), 4);
 	ck_assert(keyring_find(own, secret.stored_key, key));
 	ck_assert(!secret_fits(own, SCRAM_PENCIL, "u", "pen", 20000));
 	keyring_free(&own);
