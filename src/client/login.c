@@ -226,17 +226,14 @@ login_accept(struct client *client, struct buf *out)
 	pools_on_key(client->set->pools);
 	login_put_negotiation(client, out);
 	msg_authentication_ok(out);
-	login_send(client, out);
-	if (!client_is_open(client)) {
-		return;
-	}
 	if (login->database == NULL) {
-		login_come_in_to_console(client);
+		login_come_in_to_console(client, out);
 	} else {
 		login_come_in(client,
 		    login->role != NULL && facts.forced_user == NULL
 		        ? login->role
-		        : login_server_user(&facts));
+		        : login_server_user(&facts),
+		    out);
 	}
 }
 

@@ -30,9 +30,8 @@ find_model(const struct client *client, const struct keyring *keyring)
 {
 	const struct login *login = client->login;
 	size_t count = config_credential_count(login->config);
-	const char *secret;
-
 	uint64_t number = keyring_number(keyring, login->startup.user);
+	const char *secret;
 
 	if (login_looks_up(client)) {
 		return auth_query_model(client->set->auth, number);
@@ -49,6 +48,8 @@ login_gather_facts(const struct client *client)
 {
 	const struct login *login = client->login;
 	struct keyring *keyring = pools_keyring(client->set->pools);
+	bool needs_model = login->secret == NULL || login->secret[0] == '\0' ||
+	    credential_kind_of(login->secret) == CREDENTIAL_MD5;
 	struct login_facts facts = {
 	    .method = login->method,
 	    .user = login->startup.user,
@@ -56,7 +57,7 @@ login_gather_facts(const struct client *client)
 	    /* The console is no database: who may enter is who it says. */
 	    .forced_user = login->database == NULL ? login->startup.user
 	                                           : login->database->user,
-	    .model = find_model(client, keyring),
+	    .model = needs_model ? find_model(client, keyring) : NULL,
 	    .most_iterations = config_most_iterations(login->config),
 	    .scram_iterations =
 	        config_settings(login->config)->scram_iterations,

@@ -157,8 +157,11 @@ size_t login_take_response(struct client *client, uint8_t *bytes, size_t size);
 
 /* ---- login_welcome.c ----------------------------------------------------- */
 
-/* CLIENT has been sent AuthenticationOk: its pool is the one of SERVER_USER. */
-void login_come_in(struct client *client, const char *server_user);
-void login_come_in_to_console(struct client *client);
+/* CLIENT is in: its pool is the one of SERVER_USER. OUT, which is ended, has
+ * AuthenticationOk and leaves in one write with the greeting, if that is known
+ * already. */
+void login_come_in(
+    struct client *client, const char *server_user, struct buf *out);
+void login_come_in_to_console(struct client *client, struct buf *out);
 
 #endif

@@ -89,23 +89,23 @@ put_notice(const struct client *client, struct buf *out)
 	}
 }
 
+/* Sends it in one write with what is in OUT. */
 static void
-put_welcome(struct client *client, const struct params *params)
+send_welcome(
+    struct client *client, const struct params *params, struct buf *out)
 {
-	struct buf out = {0};
-
 	for (size_t i = 0; i < params->count; i++) {
 		msg_parameter_status(
-		    &out, params->items[i].name, params->items[i].value);
+		    out, params->items[i].name, params->items[i].value);
 	}
 	key_draw(client);
-	msg_backend_key_data(&out, frame_u32(client->key),
+	msg_backend_key_data(out, frame_u32(client->key),
 	    client->key + KEY_ID_BYTES, client->key_bytes - KEY_ID_BYTES);
 	if (client->state != CLIENT_CONSOLE) {
-		put_notice(client, &out);
+		put_notice(client, out);
 	}
-	msg_ready_for_query(&out, 'I');
-	login_send(client, &out);
+	msg_ready_for_query(out, 'I');
+	login_send(client, out);
 }
 
 static void
@@ -148,9 +148,11 @@ finish(struct client *client, const struct params *params)
 void
 login_on_private(struct client *client)
 {
+	struct buf out = {0};
+
 	finish(client, &client->server->params);
 	client_set_state(client, CLIENT_ACTIVE);
-	put_welcome(client, &client->server->params);
+	send_welcome(client, &client->server->params, &out);
 	if (client_is_open(client) && client->held.length > 0) {
 		loop_ready(client->set->loop, &client->ready);
 	}
@@ -158,10 +160,10 @@ login_on_private(struct client *client)
 }
 
 static void
-welcome(struct client *client, const struct params *params)
+welcome(struct client *client, const struct params *params, struct buf *out)
 {
 	finish(client, params);
-	put_welcome(client, params);
+	send_welcome(client, params, out);
 	if (client_is_open(client) && client->held.length > 0) {
 		loop_ready(client->set->loop, &client->ready);
 	}
@@ -172,6 +174,7 @@ void
 login_on_welcome(struct client *client, const struct error *err)
 {
 	const struct params *params;
+	struct buf out = {0};
 
 	if (err != NULL) {
 		client_close(client, CLOSE_CLIENT_SETTINGS, err);
@@ -182,11 +185,27 @@ login_on_welcome(struct client *client, const struct error *err)
 		client_close(client, CLOSE_CLIENT_DATABASE_CHANGED, NULL);
 		return;
 	}
-	welcome(client, params);
+	welcome(client, params, &out);
+}
+
+/* CLIENT waits for a server of its own, or for one that can say what its
+ * settings come out as; it is told meanwhile that it is in. */
+static void
+wait_for_server(struct client *client, struct buf *out)
+{
+	login_send(client, out);
+	if (!client_is_open(client)) {
+		return;
+	}
+	if (client_is_private(client)) {
+		link_ask_private(client);
+	} else {
+		link_ask_welcome(client);
+	}
 }
 
 void
-login_come_in(struct client *client, const char *server_user)
+login_come_in(struct client *client, const char *server_user, struct buf *out)
 {
 	struct login *login = client->login;
 	const struct params *params;
@@ -197,6 +216,7 @@ login_come_in(struct client *client, const char *server_user)
 	if (client->pool == NULL) {
 		error_set(&err, SQLSTATE_INVALID_DATABASE,
 		    "no such database: %s", login->startup.database);
+		buf_fini(out);
 		login_refuse(client, &err);
 		return;
 	}
@@ -206,22 +226,20 @@ login_come_in(struct client *client, const char *server_user)
 	client->is_tracked = prepare_is_tracked(client);
 	timeouts_configure(client);
 	make_profile(client);
-	if (login->startup.replication != REPLICATION_NONE) {
-		client->private_login.replication = login->startup.replication;
-		link_ask_private(client);
-		return;
-	}
-	params = pool_welcome(client->pool, client->profile);
+	client->private_login.replication = login->startup.replication;
+	params = client_is_private(client)
+	    ? NULL
+	    : pool_welcome(client->pool, client->profile);
 	if (params == NULL) {
-		link_ask_welcome(client);
+		wait_for_server(client, out);
 		return;
 	}
 	client_set_state(client, CLIENT_WELCOME);
-	welcome(client, params);
+	welcome(client, params, out);
 }
 
 void
-login_come_in_to_console(struct client *client)
+login_come_in_to_console(struct client *client, struct buf *out)
 {
 	const struct settings *settings = config_settings(client->set->config);
 	struct params params = {0};
@@ -248,7 +266,7 @@ login_come_in_to_console(struct client *client)
 	if (settings->log_connections) {
 		log_login(client, "console login");
 	}
-	put_welcome(client, &params);
+	send_welcome(client, &params, out);
 	params_fini(&params);
 	buf_fini(&version);
 }
