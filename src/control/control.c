@@ -6,10 +6,12 @@
  *       +------------+---------+-----> CLOSED
  *
  *   CONNECTING -> IDLE    PQconnectPoll says so
- *   IDLE      <-> ASKING  ask_next(), finish_question()
- *   any        -> CLOSED  control_close(), lose()
+ *   IDLE      <-> ASKING  control_ask_next(), finish_question()
+ *   any        -> CLOSED  control_close(), control_lose()
  *
  *   CLOSED: no watcher, no timer, no libpq connection; waits for the reaper.
+ *
+ * What is asked and answered is in control_question.c.
  *
  * Traps of libpq that shape this file:
  *   - PQconnectPoll may close its socket and open another, even under the same
@@ -21,7 +23,7 @@
  *   - PQcancel blocks: a question whose deadline passes costs the connection.
  *   - libpq trusts the length of a message; the deadline bounds what it reads.
  */
-#include "control/control.h"
+#include "control/control_int.h"
 
 #include <assert.h>
 #include <libpq-fe.h>
@@ -33,56 +35,11 @@
 #include "control/pq_error.h"
 #include "core/buf.h"
 #include "core/error.h"
-#include "core/list.h"
 #include "core/mem.h"
 #include "net/loop.h"
 
-/* Rows told per turn of the loop. */
-#define ROWS_PER_TURN 256
-
 /* Reads per turn while OpenSSL holds decrypted bytes. */
 #define READS_PER_TURN 16
-
-enum control_state {
-	CONTROL_CONNECTING,
-	CONTROL_IDLE,
-	CONTROL_ASKING,
-	CONTROL_CLOSED
-};
-
-/* A question that waits or is being answered; owns copies of its texts. */
-struct question {
-	struct list_link link; /* in control->waiting, unless in flight */
-	struct control_question asked;
-	char *sql;     /* owned */
-	char **params; /* owned, NULL without parameters */
-	struct error err;
-	bool is_rejected; /* err says why */
-};
-
-struct control {
-	struct loop *loop; /* borrowed */
-	struct grave grave;
-	struct ready ready; /* work that must not run inside a call to us */
-	struct io io;
-	struct timer timer; /* deadline of the connection or the question */
-	enum control_state state;
-	PGconn *conn;                    /* owned; NULL in CLOSED */
-	PostgresPollingStatusType wants; /* of PQconnectPoll */
-	bool is_reached; /* something has answered at the address */
-	bool wants_write;
-	struct control_events events;
-	int64_t connect_timeout_us;
-	struct list waiting;      /* of struct question, owned */
-	struct question *flying;  /* owned; non-NULL iff ASKING */
-	struct error notice;      /* last error sent outside a question */
-	struct error unstartable; /* why, if libpq did not even start */
-};
-
-struct control_row {
-	const PGresult *result;
-	int row;
-};
 
 static void drive(struct control *control);
 
@@ -136,56 +93,6 @@ on_notice(void *context, const PGresult *result)
 	}
 }
 
-/* ---- questions ----------------------------------------------------------- */
-
-static void
-question_free(struct question *question)
-{
-	/* They may be anything, and what is asked about users is private. */
-	for (int i = 0; i < question->asked.param_count; i++) {
-		mem_wipe_free(&question->params[i]);
-	}
-	free(question->params);
-	free(question->sql);
-	free(question);
-}
-
-static struct question *
-question_new(const struct control_question *asked)
-{
-	struct question *question = mem_zalloc(sizeof(*question));
-	size_t count = (size_t)asked->param_count;
-
-	question->asked = *asked;
-	question->sql = mem_strdup(asked->sql);
-	if (count > 0) {
-		question->params = mem_zalloc(count * sizeof(char *));
-	}
-	for (size_t i = 0; i < count; i++) {
-		question->params[i] = asked->params[i] == NULL
-		    ? NULL
-		    : mem_strdup(asked->params[i]);
-	}
-	/* The copies are what may be used from now on. */
-	question->asked.sql = NULL;
-	question->asked.params = NULL;
-	return question;
-}
-
-int
-control_ask(struct control *control, const struct control_question *question)
-{
-	if (control->state == CONTROL_CLOSED ||
-	    control->waiting.count >= CONTROL_QUESTIONS_MAX) {
-		return -1;
-	}
-	list_append(&control->waiting, &question_new(question)->link);
-	if (control->state == CONTROL_IDLE) {
-		loop_ready(control->loop, &control->ready);
-	}
-	return 0;
-}
-
 /* ---- the end ------------------------------------------------------------- */
 
 static void
@@ -210,34 +117,17 @@ shut(struct control *control)
 	loop_bury(control->loop, &control->grave);
 }
 
-/* Takes the question in flight, then those waiting; NULL when none is left. */
-static struct question *
-take_question(struct control *control)
-{
-	struct question *question = control->flying;
-	struct list_link *link;
-
-	if (question != NULL) {
-		control->flying = NULL;
-		return question;
-	}
-	link = list_pop(&control->waiting);
-	return link == NULL ? NULL : list_entry(link, struct question, link);
-}
-
-/*
- * The connection is lost: closes CONTROL, tells all questions and the owner.
- * The owner may call control_close() from any of these; nothing follows then.
+/* The owner may call control_close() from any of these; nothing follows then.
  */
-static void
-lose(struct control *control, enum control_outcome outcome,
+void
+control_lose(struct control *control, enum control_outcome outcome,
     const struct error *why)
 {
 	struct error err = *why; /* may lie in what is freed below */
 	struct question *question;
 
 	shut(control);
-	while ((question = take_question(control)) != NULL) {
+	while ((question = question_take(control)) != NULL) {
 		struct control_question asked = question->asked;
 
 		question_free(question);
@@ -264,14 +154,13 @@ control_close(struct control *control)
 		shut(control);
 	}
 	control->events.on_lost = NULL;
-	while ((question = take_question(control)) != NULL) {
+	while ((question = question_take(control)) != NULL) {
 		question_free(question);
 	}
 }
 
-/* The connection is broken; libpq or a notice before knows why. */
-static void
-lose_broken(struct control *control)
+void
+control_lose_broken(struct control *control)
 {
 	struct error err = control->notice;
 
@@ -279,11 +168,11 @@ lose_broken(struct control *control)
 		pq_error_set(&err, PQerrorMessage(control->conn),
 		    SQLSTATE_CONNECTION_FAILURE);
 	}
-	lose(control, CONTROL_BROKEN, &err);
+	control_lose(control, CONTROL_BROKEN, &err);
 }
 
-static void
-on_deadline(struct timer *timer)
+void
+control_on_deadline(struct timer *timer)
 {
 	struct control *control = list_entry(timer, struct control, timer);
 	bool is_connecting = control->state == CONTROL_CONNECTING;
@@ -291,7 +180,7 @@ on_deadline(struct timer *timer)
 
 	error_set(&err, SQLSTATE_CONNECTION_FAILURE, "%s",
 	    is_connecting ? "connect timeout" : "no answer in time");
-	lose(control, CONTROL_TIMED_OUT, &err);
+	control_lose(control, CONTROL_TIMED_OUT, &err);
 }
 
 /* ---- watching ------------------------------------------------------------ */
@@ -333,133 +222,7 @@ update_interest(struct control *control)
 	io_set(&control->io, interest);
 }
 
-/* ---- answers ------------------------------------------------------------- */
-
-/* The question in flight is answered; the connection goes on. */
-static void
-finish_question(struct control *control)
-{
-	struct question *question = control->flying;
-	struct control_question asked = question->asked;
-	struct error err = question->err;
-	bool is_rejected = question->is_rejected;
-
-	timer_stop(&control->timer);
-	control->flying = NULL;
-	control->state = CONTROL_IDLE;
-	question_free(question);
-	/* The next one is sent from the ready list. */
-	if (control->waiting.count > 0) {
-		loop_ready(control->loop, &control->ready);
-	}
-	asked.on_done(asked.context,
-	    is_rejected ? CONTROL_REJECTED : CONTROL_OK,
-	    is_rejected ? &err : NULL);
-}
-
-/* Tells the rows of RESULT. May close CONTROL; false then. */
-static bool
-tell_rows(struct control *control, const PGresult *result)
-{
-	const struct control_question *asked = &control->flying->asked;
-
-	for (int i = 0; i < PQntuples(result); i++) {
-		struct control_row row = {result, i};
-
-		if (asked->on_row == NULL) {
-			return true;
-		}
-		asked->on_row(asked->context, &row);
-		if (control->state == CONTROL_CLOSED) {
-			return false;
-		}
-	}
-	return true;
-}
-
-/* Takes one RESULT of the question in flight. May close CONTROL; false then.*/
-static bool
-take_result(struct control *control, const PGresult *result)
-{
-	struct question *question = control->flying;
-	struct error err;
-
-	switch (PQresultStatus(result)) {
-	case PGRES_SINGLE_TUPLE:
-	case PGRES_TUPLES_OK:
-	case PGRES_COMMAND_OK:
-	case PGRES_EMPTY_QUERY:
-		return tell_rows(control, result);
-	case PGRES_FATAL_ERROR:
-	case PGRES_BAD_RESPONSE:
-	case PGRES_NONFATAL_ERROR:
-		/* The first says why; "connection closed" may follow. */
-		if (!question->is_rejected) {
-			pq_error_set_result(&question->err, result);
-		}
-		question->is_rejected = true;
-		return true;
-	default:
-		/* COPY and pipelines have no place here, and no clean end. */
-		error_set(&err, SQLSTATE_FEATURE_NOT_SUPPORTED,
-		    "unexpected kind of answer to a question");
-		lose(control, CONTROL_BROKEN, &err);
-		return false;
-	}
-}
-
-/* Reads what the answer in flight has so far. May close CONTROL. */
-static void
-take_answers(struct control *control)
-{
-	for (int i = 0; i < ROWS_PER_TURN; i++) {
-		PGresult *result;
-		bool is_alive;
-
-		if (PQisBusy(control->conn)) {
-			return;
-		}
-		result = PQgetResult(control->conn);
-		if (result == NULL) {
-			if (PQstatus(control->conn) == CONNECTION_BAD) {
-				control->notice = control->flying->err;
-				lose_broken(control);
-			} else {
-				finish_question(control);
-			}
-			return;
-		}
-		is_alive = take_result(control, result);
-		PQclear(result);
-		if (!is_alive) {
-			return;
-		}
-	}
-	loop_ready(control->loop, &control->ready);
-}
-
-/* Sends the oldest waiting question. May close CONTROL. */
-static void
-ask_next(struct control *control)
-{
-	struct list_link *link = list_pop(&control->waiting);
-	struct question *question;
-
-	if (link == NULL) {
-		return;
-	}
-	question = list_entry(link, struct question, link);
-	control->flying = question;
-	control->state = CONTROL_ASKING;
-	timer_start(&control->timer, control->loop, question->asked.timeout_us,
-	    0, on_deadline);
-	if (PQsendQueryParams(control->conn, question->sql,
-	        question->asked.param_count, NULL,
-	        (const char *const *)question->params, NULL, NULL, 0) != 1 ||
-	    PQsetSingleRowMode(control->conn) != 1) {
-		lose_broken(control);
-	}
-}
+/* ---- asking and being answered ------------------------------------------- */
 
 /* Whether OpenSSL holds bytes that the socket will not tell about. */
 static bool
@@ -487,7 +250,7 @@ consume(struct control *control)
 	/* In ASKING the failure becomes a result, which says more. */
 	if (control->state == CONTROL_IDLE &&
 	    (!is_good || PQstatus(control->conn) == CONNECTION_BAD)) {
-		lose_broken(control);
+		control_lose_broken(control);
 		return false;
 	}
 	if (reads == READS_PER_TURN) {
@@ -507,17 +270,17 @@ drive_open(struct control *control)
 		return;
 	}
 	if (control->state == CONTROL_ASKING) {
-		take_answers(control);
+		control_take_answers(control);
 	}
 	if (control->state == CONTROL_IDLE) {
-		ask_next(control);
+		control_ask_next(control);
 	}
 	if (control->state == CONTROL_CLOSED) {
 		return;
 	}
 	unsent = PQflush(control->conn);
 	if (unsent < 0 && control->state == CONTROL_IDLE) {
-		lose_broken(control);
+		control_lose_broken(control);
 		return;
 	}
 	/* A failed flush in ASKING shows as an error when reading. */
@@ -538,11 +301,11 @@ lose_connecting(struct control *control)
 	    needs_password ? SQLSTATE_INVALID_PASSWORD
 	                   : SQLSTATE_CANNOT_CONNECT);
 	if (is_rejected || needs_password) {
-		lose(control, CONTROL_REJECTED, &err);
+		control_lose(control, CONTROL_REJECTED, &err);
 	} else if (control->is_reached) {
-		lose(control, CONTROL_BROKEN, &err);
+		control_lose(control, CONTROL_BROKEN, &err);
 	} else {
-		lose(control, CONTROL_REFUSED, &err);
+		control_lose(control, CONTROL_REFUSED, &err);
 	}
 }
 
@@ -599,7 +362,8 @@ drive(struct control *control)
 	switch (control->state) {
 	case CONTROL_CONNECTING:
 		if (control->conn == NULL) {
-			lose(control, CONTROL_REFUSED, &control->unstartable);
+			control_lose(
+			    control, CONTROL_REFUSED, &control->unstartable);
 			return;
 		}
 		drive_connecting(control);
@@ -644,8 +408,8 @@ control_open(struct loop *loop, const struct control_params *params,
 	control->ready.run = on_ready;
 	control->wants = PGRES_POLLING_WRITING;
 	start(control, params);
-	timer_start(
-	    &control->timer, loop, params->connect_timeout_us, 0, on_deadline);
+	timer_start(&control->timer, loop, params->connect_timeout_us, 0,
+	    control_on_deadline);
 	if (control->io.loop == NULL) {
 		/* It failed at once, which is told from the loop. */
 		loop_ready(loop, &control->ready);
@@ -653,32 +417,6 @@ control_open(struct loop *loop, const struct control_params *params,
 		update_interest(control);
 	}
 	return control;
-}
-
-/* ---- rows ---------------------------------------------------------------- */
-
-size_t
-control_row_columns(const struct control_row *row)
-{
-	return (size_t)PQnfields(row->result);
-}
-
-const char *
-control_row_value(const struct control_row *row, size_t index)
-{
-	if (index >= control_row_columns(row) ||
-	    PQgetisnull(row->result, row->row, (int)index)) {
-		return NULL;
-	}
-	return PQgetvalue(row->result, row->row, (int)index);
-}
-
-size_t
-control_row_length(const struct control_row *row, size_t index)
-{
-	return control_row_value(row, index) == NULL
-	    ? 0
-	    : (size_t)PQgetlength(row->result, row->row, (int)index);
 }
 
 void
