@@ -254,7 +254,8 @@ static const char rules[] =
     "host    all          eve       127.0.0.1 255.255.255.255 reject\n" /*11*/
     "host    pgbouncer    admin     samehost      trust\n"              /* 12 */
     "host    all          carl      192.0.2.1 255.0.255.255 md5\n"      /* 13 */
-    "hostnogssenc last    all       0.0.0.0/0     md5\n";               /* 14 */
+    "hostnogssenc last    all       0.0.0.0/0     md5\n"                /* 14 */
+    "hostnossl    plain   all       all           md5\n";               /* 15 */
 
 static const struct {
 	const char *from; /* NULL: Unix socket */
@@ -297,6 +298,10 @@ static const struct {
     {"::8", "x", "last", false, false, 0},
     {"::ffff:8.8.8.8", "x", "last", false, false, 14},
     {"::ffff:10.1.1.1", "ann", "x", false, false, 5},
+    {"8.8.8.8", "x", "plain", false, false, 15},
+    {"8.8.8.8", "x", "plain", true, false, 0},
+    {NULL, "x", "plain", false, false, 0},
+    {NULL, "x", "replication", false, false, 0},
 };
 
 static struct address
@@ -390,6 +395,11 @@ START_TEST(hba_lets_nobody_in_when_a_pattern_takes_too_long)
 	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!";
 	ck_assert_int_eq(hba_match(hba, &facts, &rule), HBA_UNCLEAR);
 	ck_assert_int_eq(rule->number, 1);
+	hba_unref(&hba);
+	/* Nor is a database that may be meant one that is. */
+	hba = load_good("local /^(a+)+$ all trust\n");
+	facts.database = facts.user;
+	ck_assert_int_eq(hba_match(hba, &facts, &rule), HBA_UNCLEAR);
 	hba_unref(&hba);
 }
 END_TEST

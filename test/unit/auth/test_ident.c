@@ -19,6 +19,7 @@ static const char file[] = "# map  system  user\n"
                            "re2 /^guest guest\n"
                            "re3 /^(.*)$ \"\\1\"\n"
                            "usr frank /^app_\n"
+                           "opt /^a(x)?$ u\\1\n"
                            "plain eve \\1\n"
                            "\"m q\" zed zed\n";
 
@@ -46,6 +47,10 @@ static const struct {
     {"re", "ann@other.org", "x_ann_y", true},
     {"re", "ann@other.org", "x_ann", false},
     {"re", "ann@other.org", "x_annn_y", false},
+    {"re", "ann@other.org", "x_ann_yz", false},
+    {"re", "ann@example.com", "anna", false},
+    {"opt", "ax", "ux", true},
+    {"opt", "a", "u", false},
     /* What comes of \1 is a name, whatever it looks like. */
     {"re", "all@example.com", "bob", false},
     {"re", "all@example.com", "all", true},

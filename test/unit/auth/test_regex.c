@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <string.h>
+#include <time.h>
 
 #include "auth/regex.h"
 #include "core/error.h"
@@ -80,6 +81,24 @@ START_TEST(regex_gives_up_rather_than_take_long)
 }
 END_TEST
 
+START_TEST(regex_counts_steps_and_not_only_memory)
+{
+	struct regex_scratch *scratch = regex_scratch_new();
+	struct regex *regex = regex_compile("^(a|aa)+$", &err);
+	char text[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!";
+	clock_t start = clock();
+
+	for (int i = 0; i < 20; i++) {
+		ck_assert_int_eq(
+		    regex_match(regex, text, scratch, NULL), REGEX_UNKNOWN);
+	}
+	/* Some 40 ms; some 8 s within the library's own limit. */
+	ck_assert_int_lt((clock() - start) / (CLOCKS_PER_SEC / 1000), 2500);
+	regex_free(&regex);
+	regex_scratch_free(&scratch);
+}
+END_TEST
+
 START_TEST(regex_is_no_larger_than_it_may_be)
 {
 	char pattern[REGEX_PATTERN_MAX + 2];
@@ -151,6 +170,7 @@ main(void)
 	    regex_refuses_what_means_something_else_or_nothing, 0,
 	    sizeof(refused) / sizeof(*refused));
 	tcase_add_test(tcase, regex_gives_up_rather_than_take_long);
+	tcase_add_test(tcase, regex_counts_steps_and_not_only_memory);
 	tcase_add_test(tcase, regex_is_no_larger_than_it_may_be);
 	tcase_add_test(tcase, regex_tells_what_its_first_group_matched);
 	return unit_run(suite);
