@@ -83,17 +83,30 @@ put_console(struct table *table, size_t clients)
 	table_row_end(table);
 }
 
+/* Rows stand in the order of their databases' names, the console's among them.
+ */
+static bool
+is_behind_console(const struct census *census, size_t i)
+{
+	return strcmp(census->pools[i].pool->database, "pgbouncer") > 0;
+}
+
 static void
 fill(struct instance *instance, struct table *table)
 {
+	size_t consoles = instance->clients->by_state[CLIENT_CONSOLE].count;
 	struct census census;
+	size_t i = 0;
 
 	census_take(&census, instance);
-	for (size_t i = 0; i < census.count; i++) {
+	for (; i < census.count && !is_behind_console(&census, i); i++) {
+		put_pool(table, &census.pools[i], loop_now_us(instance->loop));
+	}
+	put_console(table, consoles);
+	for (; i < census.count; i++) {
 		put_pool(table, &census.pools[i], loop_now_us(instance->loop));
 	}
 	census_fini(&census);
-	put_console(table, instance->clients->by_state[CLIENT_CONSOLE].count);
 }
 
 const struct show show_pools = {

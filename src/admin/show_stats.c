@@ -55,7 +55,18 @@ struct row {
 	struct traffic average;
 };
 
-/* Calls PUT for every database, by name, and for the console. */
+static void
+put_console(struct instance *instance, struct table *table,
+    void (*put)(struct table *table, const struct row *row))
+{
+	struct traffic_history history = stats_of_console(instance);
+	struct row row = {
+	    "pgbouncer", history.now, stats_average(instance, &history)};
+
+	put(table, &row);
+}
+
+/* Calls PUT for every database, by name, the console among them. */
 static void
 each_database(struct instance *instance, struct table *table,
     void (*put)(struct table *table, const struct row *row))
@@ -63,6 +74,7 @@ each_database(struct instance *instance, struct table *table,
 	struct traffic_history history = {0};
 	struct census census;
 	struct row row;
+	bool is_console_put = false;
 
 	census_take(&census, instance);
 	for (size_t i = 0; i < census.count; i++) {
@@ -74,15 +86,19 @@ each_database(struct instance *instance, struct table *table,
 		        census.pools[i + 1].pool->database) == 0) {
 			continue; /* the next user of it */
 		}
+		if (!is_console_put &&
+		    strcmp(pool->database, "pgbouncer") > 0) {
+			put_console(instance, table, put);
+			is_console_put = true;
+		}
 		row = (struct row){pool->database, history.now,
 		    stats_average(instance, &history)};
 		put(table, &row);
 		history = (struct traffic_history){0};
 	}
-	history = stats_of_console(instance);
-	row = (struct row){
-	    "pgbouncer", history.now, stats_average(instance, &history)};
-	put(table, &row);
+	if (!is_console_put) {
+		put_console(instance, table, put);
+	}
 	census_fini(&census);
 }
 

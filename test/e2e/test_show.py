@@ -156,6 +156,22 @@ def test_rows_are_pgbouncers_in_its_order(proxy, what):
     assert [row[0] for row in proxy.console(f"SHOW {what}").rows] == ROWS[what]
 
 
+def test_rows_stand_in_the_order_of_their_names(pgweir, cluster):
+    place = f"host=127.0.0.1 port={cluster.primary.port} dbname=app"
+    proxy = pgweir(databases={name: place for name in ("zebra", "app", "q")})
+    with proxy.login("zebra"), proxy.login("app", "bob"), \
+            proxy.login("app", "alice"):
+        assert [(row["database"], row["user"]) for row in proxy.show("POOLS")
+                ] == [("app", "alice"), ("app", "bob"),
+                      ("pgbouncer", "pgbouncer"), ("zebra", "app")]
+        for what in "STATS", "STATS_TOTALS", "STATS_AVERAGES":
+            assert [row["database"] for row in proxy.show(what)
+                    ] == ["app", "pgbouncer", "zebra"]
+    for what in "DATABASES", "USERS":
+        names = [row["name"] for row in proxy.show(what)]
+        assert names == sorted(names) and "pgbouncer" in names
+
+
 @pytest.mark.parametrize("what", COLUMNS)
 def test_the_extended_protocol_gives_the_same(proxy, what):
     with proxy.login("pgbouncer", "admin") as conn:
