@@ -354,6 +354,8 @@ close_server(
 	loop_bury(slot->pool->set->loop, &server->grave);
 	if (slot->is_old || slot->pool->set->closing) {
 		(void)private_is_lost(server); /* who waits, waits on */
+	} else if (reason == CLOSE_SERVER_KILLED) {
+		(void)private_is_lost(server); /* nor has anything failed */
 	} else if (!was_settled) {
 		fail_login(server, reason, detail);
 	}

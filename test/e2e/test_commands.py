@@ -1,6 +1,7 @@
 """What an operator does on the console: commands that act."""
 import re
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -329,6 +330,22 @@ def test_kill_ends_clients_and_servers_of_a_database_and_pauses_it(
         proxy.console("RESUME app")
         late.read_until("Z")
         assert late.value("select 1") == "1"
+
+
+def test_a_server_killed_while_it_logs_in_has_not_failed(pgweir):
+    """Its node is not down: nobody knows."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        proxy = pgweir(monitor_user=None, databases={
+            "app": "host=127.0.0.1,127.0.0.2 dbname=app"
+                   f" port={silent.getsockname()[1]}"})
+        with proxy.wire() as conn:
+            conn.send(wire.startup({"user": "app", "database": "app"}))
+            wait_until(lambda: proxy.pool() and proxy.pool()["sv_login"], 5,
+                       "a server is asked")
+            proxy.console("KILL app")
+            conn.assert_closed()
+        assert not proxy.pool()["sv_login"]
+        assert "down" not in {row["health"] for row in proxy.show("NODES")}
 
 
 def test_kill_of_everything_spares_the_console(pgweir):
