@@ -487,6 +487,23 @@ START_TEST(new_keys_do_no_harm)
 }
 END_TEST
 
+/* Two new sessions; the peer has TICKET. */
+static void
+begin_again(struct stage *stage, SSL_SESSION *ticket)
+{
+	tls_session_free(&stage->peer.session);
+	tls_session_free(&stage->server.session);
+	buf_clear(&stage->pipes[0].bytes);
+	buf_clear(&stage->pipes[1].bytes);
+	stage->server.session = tls_session_new(stage->accepts,
+	    &(struct tls_wire){receive, send_bytes, pending, &stage->server},
+	    NULL, NULL, 0);
+	stage->peer.session = tls_session_new(stage->connects,
+	    &(struct tls_wire){receive, send_bytes, pending, &stage->peer},
+	    "db1", NULL, 0);
+	ck_assert_int_eq(SSL_set_session(stage->peer.session->ssl, ticket), 1);
+}
+
 /* ---- who it is ----------------------------------------------------------- */
 
 static const struct host_case {
@@ -632,6 +649,7 @@ END_TEST
 /* Looked at, and found wanting; but that is no obstacle. */
 START_TEST(a_bad_certificate_is_no_proof)
 {
+	SSL_SESSION *ticket;
 	struct tls_options options = defaults(TLS_CONNECTS);
 	struct test_cert stranger = {0};
 	struct plan plan = plain;
@@ -651,6 +669,13 @@ START_TEST(a_bad_certificate_is_no_proof)
 	shake(&stage);
 	ck_assert(tls_session_is_up(stage.server.session));
 	ck_assert(!tls_session_is_verified(stage.server.session));
+	/* Nor does it become one by a ticket. */
+	ticket = SSL_get1_session(stage.peer.session->ssl);
+	begin_again(&stage, ticket);
+	shake(&stage);
+	ck_assert(tls_session_is_resumed(stage.server.session));
+	ck_assert(!tls_session_is_verified(stage.server.session));
+	SSL_SESSION_free(ticket);
 	test_cert_fini(&stranger);
 	stage_close(&stage);
 }
@@ -676,6 +701,78 @@ START_TEST(both_sides_agree_on_the_end_point)
 	ck_assert_mem_eq(other, hash, 32);
 	ck_assert(tls_session_has_protocol(stage.server.session));
 	ck_assert(!tls_session_is_resumed(stage.server.session));
+	stage_close(&stage);
+}
+END_TEST
+
+/* ---- coming back --------------------------------------------------------- */
+
+/* How the context that takes over differs. */
+static const struct resume_case {
+	const char *label;
+	enum tls_verify verify;
+	bool has_other_authority;
+	bool takes_over;
+	bool resumes;
+} resumes[] = {
+    {"the same context", TLS_VERIFY_CA, false, false, true},
+    {"a new certificate", TLS_VERIFY_CA, false, true, true},
+    {"other authorities", TLS_VERIFY_CA, true, true, false},
+    {"asks for less", TLS_VERIFY_IF_GIVEN, false, true, false},
+};
+
+/* A stage's server again, under a context that has taken over from its. */
+static void
+renew_server(struct stage *stage, const struct resume_case *row)
+{
+	struct tls_options options = defaults(TLS_ACCEPTS);
+	struct tls_context *renewed;
+	struct test_cert other = {0}, fresh = {0};
+	struct buf authorities = {0};
+
+	test_cert_make(&other, "somebody else", -1, NULL, NULL);
+	test_cert_make(&fresh, "db1", -1, NULL, &stage->ca);
+	buf_append_str(&authorities, stage->ca.cert);
+	if (row->has_other_authority) {
+		buf_append_str(&authorities, other.cert);
+	}
+	options.verify = row->verify;
+	options.cert = pem(fresh.cert);
+	options.key = pem(fresh.key);
+	options.ca = pem(buf_text(&authorities));
+	renewed = make(&options);
+	tls_context_resume(renewed, stage->accepts);
+	tls_context_unref(&stage->accepts);
+	stage->accepts = renewed;
+	buf_fini(&authorities);
+	test_cert_fini(&other);
+	test_cert_fini(&fresh);
+}
+
+START_TEST(a_ticket_is_taken_by_those_who_trust_the_same)
+{
+	const struct resume_case *row = &resumes[_i];
+	struct plan plan = plain;
+	struct stage stage;
+	SSL_SESSION *ticket;
+
+	plan.accepts = TLS_VERIFY_CA;
+	plan.has_client_cert = true;
+	stage_open(&stage, &plan);
+	shake(&stage);
+	ticket = SSL_get1_session(stage.peer.session->ssl);
+	if (row->takes_over) {
+		renew_server(&stage, row);
+	}
+	begin_again(&stage, ticket);
+	shake(&stage);
+	ck_assert(tls_session_is_up(stage.server.session));
+	ck_assert_msg(
+	    tls_session_is_resumed(stage.server.session) == row->resumes, "%s",
+	    row->label);
+	/* Who it is holds on. */
+	ck_assert(tls_session_is_verified(stage.server.session));
+	SSL_SESSION_free(ticket);
 	stage_close(&stage);
 }
 END_TEST
@@ -812,6 +909,8 @@ main(void)
 	tcase_add_loop_test(who, without_a_certificate_nobody_is_anybody, 0, 3);
 	tcase_add_test(who, a_bad_certificate_is_no_proof);
 	tcase_add_test(who, both_sides_agree_on_the_end_point);
+	tcase_add_loop_test(who, a_ticket_is_taken_by_those_who_trust_the_same,
+	    0, sizeof(resumes) / sizeof(*resumes));
 	suite_add_tcase(s, who);
 	tcase_add_loop_test(made, what_is_wrong_with_a_context_is_told, 0,
 	    sizeof(contexts) / sizeof(*contexts));
