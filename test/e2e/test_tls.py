@@ -591,3 +591,80 @@ def test_psql_and_asyncpg_come_by_tls(tls_proxy, authority):
             await conn.close()
 
     assert asyncio.run(ask()) == 43
+
+
+# ---- logging in --------------------------------------------------------------
+
+def test_a_scram_login_is_bound_to_its_channel(pgweir, pair):
+    proxy = pgweir(auth_type="scram-sha-256", **client_tls(pair, "prefer"))
+    with proxy.connect(sslmode="require", channel_binding="require") as conn:
+        assert conn.execute("select 1").fetchone() == (1,)
+    with pytest.raises(psycopg.OperationalError, match="channel binding"):
+        proxy.connect(sslmode="disable", channel_binding="require")
+    # Somebody in between with a certificate of his own is found out.
+    with pytest.raises(psycopg.OperationalError,
+                       match="channel binding check failed"):
+        with between(proxy, pair) as port:
+            proxy.connect(sslmode="require", channel_binding="require",
+                          port=port)
+
+
+class between:
+    """Decrypts and encrypts again on the way, with another certificate."""
+
+    def __init__(self, proxy, pair):
+        self.proxy = proxy
+        self.authority = Authority("In between", prefix="pw-mitm-")
+        self.pair = self.authority.issue("mitm", "/CN=localhost")
+        self.sock = socket.create_server(("127.0.0.1", 0))
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+        return self.sock.getsockname()[1]
+
+    def __exit__(self, *_):
+        self.sock.close()
+        self.thread.join()
+        self.authority.remove()
+
+    def serve(self):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.pair.cert, self.pair.key)
+        client, _ = self.sock.accept()
+        while client.recv(8) != SSL_REQUEST:
+            client.sendall(b"N")  # to GSS
+        client.sendall(b"S")
+        client = context.wrap_socket(client, server_side=True)
+        with self.proxy.wire() as server:
+            start_tls(server)
+            one = threading.Thread(target=pump, args=(client, server.sock))
+            one.start()
+            pump(server.sock, client)
+            one.join()
+        client.close()
+
+
+def pump(source, target):
+    try:
+        while data := source.recv(65536):
+            target.sendall(data)
+    except OSError:
+        pass
+    try:
+        target.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
+
+
+def test_a_certificate_says_who_somebody_is(pgweir, authority, pair, alice):
+    proxy = pgweir(start=False, auth_type="cert", **client_tls(
+        pair, "verify-full", client_tls_ca_file=authority.cert))
+    proxy.write_config()
+    proxy.launch()  # the console would want a certificate, too
+    proxy.wait_for_log("process up")
+    words = {"sslmode": "require", "sslcert": alice.cert, "sslkey": alice.key}
+    with proxy.connect(user="alice", **words) as conn:
+        assert conn.execute("select current_user").fetchone() == ("alice",)
+    with pytest.raises(psycopg.OperationalError):
+        proxy.connect(user="bob", **words)

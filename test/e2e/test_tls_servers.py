@@ -415,3 +415,12 @@ def test_secrets_are_not_asked_of_a_stranger(
         proxy.connect(user=unlisted)
     assert "cannot connect for auth_query" in proxy.log()
     assert "pgweir auth_query" not in server.node.log(mark)
+
+
+def test_the_login_to_a_server_is_bound_to_its_channel(pgweir, server):
+    server.set("hostssl all all 127.0.0.1/32 scram-sha-256")
+    proxy = through(pgweir, server, "require",
+                    secrets={"scram": "scram-secret"})
+    with proxy.connect(user="scram") as conn:
+        assert server.uses_tls(conn)
+        assert conn.execute("select 1").fetchone() == (1,)
