@@ -28,15 +28,19 @@ def secret_of(password, salt=b"0123456789abcdef", iterations=4096):
 
 
 class Exchange:
-    """One login of a client."""
+    """One login of a client, which binds it to BINDING, or begins with FLAG."""
 
-    def __init__(self, password):
+    def __init__(self, password, binding=b"", flag=None):
         self.password = password.encode()
+        if flag is None:
+            flag = b"p=tls-server-end-point" if binding else b"n"
+        self.header = flag + b",,"
+        self.binding = binding
         self.nonce = base64.b64encode(os.urandom(18))
         self.bare = b"n=,r=" + self.nonce
 
     def first(self):
-        return b"n,," + self.bare
+        return self.header + self.bare
 
     def final(self, server_first):
         fields = dict(part.split(b"=", 1)
@@ -44,7 +48,8 @@ class Exchange:
         salted = hashlib.pbkdf2_hmac(
             "sha256", self.password, base64.b64decode(fields[b"s"]),
             int(fields[b"i"]))
-        without = b"c=biws,r=" + fields[b"r"]
+        without = b"c=" + base64.b64encode(self.header + self.binding) \
+            + b",r=" + fields[b"r"]
         signed = self.bare + b"," + server_first + b"," + without
         key = _mac(salted, b"Client Key")
         proof = bytes(a ^ b for a, b in zip(key, _mac(_hash(key), signed)))

@@ -5,6 +5,7 @@ import psycopg
 import pytest
 
 import wire
+from conftest import Factory
 from procs import wait_until
 
 
@@ -13,6 +14,20 @@ def refusal(proxy, **how):
     with pytest.raises(wire.WireError) as caught:
         proxy.login(**how).close()
     return caught.value
+
+
+@pytest.fixture(scope="module")
+def plain_proxy(request, cluster):
+    factory = Factory(request, cluster)
+    yield factory(auth_type="plain")
+    factory.end()
+
+
+@pytest.fixture(scope="module")
+def md5_proxy(request, cluster):
+    factory = Factory(request, cluster)
+    yield factory(auth_type="md5")
+    factory.end()
 
 
 # ---- who may come in --------------------------------------------------------
@@ -53,6 +68,46 @@ def test_plain_treats_an_unknown_user_as_a_wrong_password(pgweir):
         conn.login(user="nobody", database="app", password="x")
     assert caught.value.severity == "FATAL"
     assert caught.value.sqlstate in ("28P01", "28000")
+
+
+BROKEN_ANSWERS = [
+    ("no terminator", wire.frame("p", b"app-secret"),
+     "invalid password packet size"),
+    ("two strings", wire.frame("p", b"app-secret\0x\0"),
+     "invalid password packet size"),
+    ("nothing", wire.frame("p"), "invalid password packet size"),
+    ("length 3", b"p\0\0\0\3", "invalid message length"),
+    ("length -1", b"p\xff\xff\xff\xff", "invalid message length"),
+    ("2 GB", b"p\x7f\xff\xff\xff", "invalid message length"),
+    ("1 MB", wire.frame("p", b"x" * (1 << 20) + b"\0"),
+     "invalid message length"),
+    ("a query", wire.query("select 1"), "expected password response"),
+    ("a Terminate", wire.terminate(), "expected password response"),
+    ("another startup", wire.startup({"user": "app"}),
+     "expected password response"),
+]
+
+
+@pytest.mark.parametrize("user", ["app", "nobody"])
+@pytest.mark.parametrize("auth_type", ["plain", "md5"])
+@pytest.mark.parametrize("what, sent, phrase", BROKEN_ANSWERS,
+                         ids=[row[0] for row in BROKEN_ANSWERS])
+def test_an_answer_that_is_no_password_is_a_protocol_error(
+        request, user, auth_type, what, sent, phrase):
+    proxy = request.getfixturevalue(f"{auth_type}_proxy")
+    with proxy.wire() as conn:
+        conn.send(wire.startup({"user": user, "database": "app"}))
+        assert conn.read_frame().type == "R"
+        try:
+            conn.send(sent)
+        except (ConnectionResetError, BrokenPipeError):
+            pass  # it has seen enough
+        got = conn.read_frame()
+        conn.assert_closed()
+    error = wire.WireError(wire.fields_of(got.payload))
+    assert got.type == "E" and error.severity == "FATAL"
+    assert error.sqlstate == "08P01"
+    assert phrase in error.message
 
 
 def test_trust_refuses_a_user_it_does_not_know(proxy):
