@@ -119,5 +119,9 @@ auth_add_login_remedy(const struct auth_channel *channel, struct error *err)
 		error_hint(err,
 		    "Set auth_dbname to a database that exists, so that it is "
 		    "asked whatever database a client wants.");
+	} else if (strcmp(err->sqlstate, SQLSTATE_PROTOCOL_VIOLATION) == 0) {
+		error_hint(err,
+		    "The connection sets search_path and statement_timeout by "
+		    "options: a pooler in between must let them pass.");
 	}
 }
