@@ -265,6 +265,7 @@ on_readable(void *owner)
 	struct client *client = owner;
 	struct loop *loop = client->set->loop;
 	size_t size = 0, used = 0;
+	bool may_be_secret;
 	uint8_t *scratch;
 
 	link_restore(client);
@@ -277,6 +278,7 @@ on_readable(void *owner)
 		loop_scratch_give(loop, client);
 		return;
 	}
+	may_be_secret = client->state == CLIENT_PASSWORD;
 	if (client->held.length > 0) {
 		kept_append(
 		    client_blocks(client), &client->held, scratch, size);
@@ -287,6 +289,9 @@ on_readable(void *owner)
 			kept_append(client_blocks(client), &client->held,
 			    scratch + used, size - used);
 		}
+	}
+	if (may_be_secret) {
+		mem_wipe(scratch, size); /* also where it was only a part */
 	}
 	loop_scratch_give(loop, client);
 	end_link_if_idle(client);

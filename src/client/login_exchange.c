@@ -99,10 +99,11 @@ login_begin_exchange(struct client *client)
 }
 
 /* Whether what CLIENT said may be right, though ERR came of it, by a secret
- * that is to be looked for. */
+ * that is to be looked for: then CLIENT may have been closed over that, and
+ * BODY is wiped and gone. */
 static bool
-is_to_be_judged_again(struct client *client, const uint8_t *body, size_t size,
-    const struct error *err)
+is_to_be_judged_again(
+    struct client *client, uint8_t *body, size_t size, const struct error *err)
 {
 	return strcmp(err->sqlstate, SQLSTATE_INVALID_PASSWORD) == 0 &&
 	    login_exchange_repeats(client->login->exchange) &&
@@ -117,19 +118,16 @@ take_response(struct client *client, uint8_t *body, size_t size)
 	enum login_step step;
 	struct login_facts facts = login_gather_facts(client);
 	const char *obstacle;
-	bool is_kept = false;
 	struct buf out = {0};
 	struct error err;
 
 	step = login_answer(&facts, login->exchange, body, size, &out, &err);
-	if (step == LOGIN_REFUSE && client->state == CLIENT_PASSWORD) {
-		is_kept = is_to_be_judged_again(client, body, size, &err);
-	}
-	mem_wipe(body, size);
-	if (is_kept) {
+	if (step == LOGIN_REFUSE && client->state == CLIENT_PASSWORD &&
+	    is_to_be_judged_again(client, body, size, &err)) {
 		buf_fini(&out);
 		return;
 	}
+	mem_wipe(body, size);
 	switch (step) {
 	case LOGIN_ACCEPT:
 		login_accept(client, &out);

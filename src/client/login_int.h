@@ -120,10 +120,11 @@ void login_doubt_secret(struct client *client);
 
 /*
  * As login_doubt_secret(), by its response, the SIZE bytes at BODY, which could
- * as well be judged by another secret. True: that is looked for, and
- * login_judge_again() follows.
+ * as well be judged by another secret. True: that is looked for, BODY has been
+ * copied and wiped, and login_judge_again() follows or has followed: CLIENT may
+ * have been closed.
  */
-bool login_look_again(struct client *client, const uint8_t *body, size_t size);
+bool login_look_again(struct client *client, uint8_t *body, size_t size);
 
 /* Whether secrets are looked up in a database for who wants to be what CLIENT
  * does, unless auth_file has them. Closes nothing. */

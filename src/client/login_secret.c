@@ -261,7 +261,7 @@ login_doubt_secret(struct client *client)
 }
 
 bool
-login_look_again(struct client *client, const uint8_t *body, size_t size)
+login_look_again(struct client *client, uint8_t *body, size_t size)
 {
 	struct login *login = client->login;
 	struct auth_source source;
@@ -276,6 +276,7 @@ login_look_again(struct client *client, const uint8_t *body, size_t size)
 	}
 	login->response = mem_dup(body, size);
 	login->response_size = size;
+	mem_wipe(body, size);
 	look_up(client);
 	return true;
 }
