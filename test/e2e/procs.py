@@ -119,6 +119,14 @@ def _reserve(port):
     return True
 
 
+def leave_port(port):
+    """PORT, of free_port(), is used no more: other runs may have it. Every one
+    that is kept costs a descriptor, and psycopg can use no more than 1024."""
+    if _reserved.get(port) is not None:
+        _reserved[port].close()
+        _reserved[port] = None
+
+
 def free_port():
     """A TCP port of 127.0.0.1 that is free now and was not handed out before,
     to no other run of the tests either; whoever binds it must still be ready to

@@ -12,7 +12,8 @@ import subprocess
 import psycopg
 
 import wire
-from procs import (end_process, environment, free_port, private_dir, spawn,
+from procs import (end_process, environment, free_port, leave_port,
+                   private_dir, spawn,
                    wait_until, write_file)
 
 SANITIZER_REPORT = re.compile(
@@ -164,6 +165,7 @@ class Proxy:
             f"{log[-3000:]}")
 
     def remove(self):
+        leave_port(self.port)
         shutil.rmtree(self.dir, ignore_errors=True)
 
     # -- looking at it
