@@ -56,8 +56,8 @@ refuse_blocked(
 {
 	struct error err;
 
-	if (why == &pool->key_error) {
-		err = *why;
+	if (why != NULL && !slot_is_at_fault(why)) {
+		err = *why; /* a server has said so, or its login needs it */
 	} else if (why == NULL) {
 		error_set(&err, SQLSTATE_CANNOT_CONNECT,
 		    "no server for database \"%s\": no primary is known",

@@ -1,4 +1,5 @@
 """Logging in to servers with what is stored, and with what clients show."""
+import os
 import threading
 import time
 
@@ -8,7 +9,7 @@ import pytest
 import scram
 import wire
 from cluster import password_of
-from procs import wait_until
+from procs import wait_until, write_file
 
 
 def stored(cluster, role):
@@ -259,3 +260,38 @@ def test_a_corrected_password_is_tried_at_once(pgweir):
     reload(proxy)
     # The pause would be 6.4 s.
     assert waiting.outcome(deadline=4) == "scram"
+
+
+def test_a_primary_that_says_no_is_quoted_though_replicas_serve(
+        pgweir, own_cluster):
+    """Its pg_hba.conf is another than theirs."""
+    nodes = own_cluster
+    rules = "host all alice 127.0.0.1/32 reject\n"
+    path = os.path.join(nodes.primary.data, "pg_hba.conf")
+    with open(path, encoding="ascii") as file:
+        old = file.read()
+    proxy = pgweir(cluster=nodes, server_unreachable_timeout="500ms",
+                   auth_type="scram-sha-256")
+    with proxy.connect(user="alice") as conn:
+        conn.execute("select 1")
+        write_file(path, rules + old, 0o600)
+        with nodes.primary.connect() as admin:
+            admin.execute("select pg_reload_conf()")
+        wait_until(lambda: is_rejected(nodes.primary), 10, "a rejection")
+        with nodes.primary.connect() as admin:
+            admin.execute("select pg_terminate_backend(pid) from"
+                          " pg_stat_activity where usename = 'alice'")
+        with pytest.raises(psycopg.OperationalError) as caught:
+            conn.execute("create temp table t ()")
+            conn.execute("create temp table u ()")
+    assert caught.value.diag.sqlstate == "28000"
+    assert caught.value.diag.message_primary.startswith(
+        "pg_hba.conf rejects connection")
+
+
+def is_rejected(node):
+    try:
+        node.connect(user="alice").close()
+    except psycopg.OperationalError:
+        return True
+    return False
