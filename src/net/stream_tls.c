@@ -6,8 +6,9 @@
  * therefore encrypted already, nothing has to be tried again, and back-pressure
  * is the same for both.
  *
- * What has been received and decrypted wakes no loop. So a stream whose last
- * read was full is put on the ready list if it may read.
+ * What has been received wakes no loop. So a stream whose last read has left
+ * something in the session is put on the ready list if it may read, and then
+ * comes to that, and to nothing more.
  */
 #include "net/stream_tls.h"
 
@@ -53,8 +54,15 @@ on_ready(struct ready *ready)
 		stream->ops->on_drained(stream->owner);
 		return;
 	}
-	if (stream->want_read) {
-		stream->ops->on_readable(stream->owner);
+	if (!stream->want_read) {
+		return;
+	}
+	/* Of the socket the loop tells: who sends without end takes no more
+	 * than his turn. */
+	tls_session_rest(tls->session, true);
+	stream->ops->on_readable(stream->owner);
+	if (stream->tls != NULL) {
+		tls_session_rest(tls->session, false);
 	}
 }
 

@@ -360,7 +360,7 @@ read_records(
 			return IO_AGAIN;
 		}
 	}
-	session->has_more = true;
+	session->has_more = SSL_has_pending(session->ssl) != 0;
 	return IO_DONE;
 }
 
@@ -375,7 +375,7 @@ tls_session_read(
 		return session->has_ended ? IO_EOF : fail(session);
 	}
 	session->has_more = false;
-	session->budget = TLS_BUDGET;
+	session->budget = session->rests ? 0 : TLS_BUDGET;
 	if (!session->is_up) {
 		result = shake_hands(session);
 	}
@@ -384,6 +384,12 @@ tls_session_read(
 	}
 	/* What stopped it is found again by the next read. */
 	return *got > 0 ? IO_DONE : result;
+}
+
+void
+tls_session_rest(struct tls_session *session, bool rests)
+{
+	session->rests = rests;
 }
 
 bool

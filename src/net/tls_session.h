@@ -55,7 +55,12 @@ void tls_session_start(struct tls_session *session);
 enum io_result tls_session_read(struct tls_session *session, void *bytes,
     size_t size, size_t *got) __attribute__((warn_unused_result));
 
-/* Whether to read on though nothing new has arrived: the last read was full. */
+/* While RESTS a read receives nothing new: there is only what was received and
+ * not read yet. */
+void tls_session_rest(struct tls_session *session, bool rests);
+
+/* Whether to read on though nothing new has arrived: the last read was full and
+ * has left something. */
 bool tls_session_has_more(const struct tls_session *session);
 
 /* Sends BYTES, or keeps them until the handshake is over. IO_DONE or

@@ -21,6 +21,7 @@ struct tls_session {
 	bool is_broken;
 	bool has_ended; /* the wire is at its end */
 	bool has_more;
+	bool rests;        /* receives nothing */
 	bool has_bad_peer; /* its certificate was not accepted */
 };
 

@@ -227,6 +227,30 @@ START_TEST(who_does_not_want_to_read_is_told_later)
 }
 END_TEST
 
+/* In one turn of the loop it has one read, and what that has left. */
+START_TEST(who_sends_without_end_has_a_turn_like_others)
+{
+	static uint8_t bytes[65536];
+	struct stage stage;
+	size_t before = 0;
+
+	stage_open(&stage);
+	settle(&stage);
+	for (int i = 0; i < 32; i++) {
+		ck_assert_int_ne(
+		    stream_write(stage.peer.stream, bytes, sizeof(bytes)),
+		    IO_FAILED);
+	}
+	while (stage.server.got.length < 32 * sizeof(bytes)) {
+		loop_turn(stage.loop, false);
+		ck_assert_uint_le(stage.server.got.length - before,
+		    sizeof(bytes) + 2 * 16384);
+		before = stage.server.got.length;
+	}
+	stage_close(&stage);
+}
+END_TEST
+
 /* Half a record is nothing to be told of again and again. */
 START_TEST(an_idle_stream_is_not_asked)
 {
@@ -377,6 +401,7 @@ main(void)
 	tcase_add_test(reading, streams_talk);
 	tcase_add_test(reading, small_reads_come_to_everything);
 	tcase_add_test(reading, who_does_not_want_to_read_is_told_later);
+	tcase_add_test(reading, who_sends_without_end_has_a_turn_like_others);
 	tcase_add_test(reading, an_idle_stream_is_not_asked);
 	tcase_add_test(writing, what_is_written_before_waits_for_the_handshake);
 	tcase_add_test(

@@ -291,6 +291,34 @@ START_TEST(a_full_read_leaves_more_a_short_one_does_not)
 	    IO_DONE);
 	ck_assert_uint_eq(got, 2);
 	ck_assert(!tls_session_has_more(stage.server.session));
+	/* A full read that has come to everything leaves nothing. */
+	say(&stage.peer, "ten bytes.");
+	ck_assert_int_eq(
+	    tls_session_read(stage.server.session, bytes, sizeof(bytes), &got),
+	    IO_DONE);
+	ck_assert_uint_eq(got, 10);
+	ck_assert(!tls_session_has_more(stage.server.session));
+	/* While it rests, only what was received is there. */
+	say(&stage.peer, "twelve bytes");
+	say(&stage.peer, "more");
+	stage.pipes[0].cut = 12 + 22; /* that record, and no more */
+	ck_assert_int_eq(
+	    tls_session_read(stage.server.session, bytes, sizeof(bytes), &got),
+	    IO_DONE);
+	tls_session_rest(stage.server.session, true);
+	ck_assert_int_eq(
+	    tls_session_read(stage.server.session, bytes, sizeof(bytes), &got),
+	    IO_DONE);
+	ck_assert_uint_eq(got, 2);
+	ck_assert_int_eq(
+	    tls_session_read(stage.server.session, bytes, sizeof(bytes), &got),
+	    IO_AGAIN);
+	tls_session_rest(stage.server.session, false);
+	stage.pipes[0].cut = 0;
+	ck_assert_int_eq(
+	    tls_session_read(stage.server.session, bytes, sizeof(bytes), &got),
+	    IO_DONE);
+	ck_assert_uint_eq(got, 4);
 	/* Half a record is no reason to read on, either. */
 	say(&stage.peer, "abcdefghij");
 	say(&stage.peer, "unfinished");
