@@ -22,9 +22,6 @@
 /* Askers told per turn of the ready list. */
 #define TOLD_PER_TURN 64
 
-/* A secret that is not older than this is not asked for anew. */
-#define FRESH_US ((int64_t)1000000)
-
 #define TICK_US ((int64_t)1000000)
 
 static void tick_if_needed(struct auth_queries *set);
@@ -55,6 +52,14 @@ find_entry(const struct auth_queries *set, const struct buf *key)
 	return entry;
 }
 
+/* Where ENTRY is in KNOWN. */
+static struct list *
+remembered(struct auth_entry *entry)
+{
+	return entry->found == AUTH_FOUND ? &entry->set->known
+	                                  : &entry->set->nobodies;
+}
+
 /* Takes ENTRY out of the list of its state. */
 static void
 unlink_entry(struct auth_entry *entry)
@@ -70,7 +75,7 @@ unlink_entry(struct auth_entry *entry)
 		list_remove(&entry->set->answered, &entry->link);
 		return;
 	case ENTRY_KNOWN:
-		list_remove(&entry->set->known, &entry->link);
+		list_remove(remembered(entry), &entry->link);
 		return;
 	case ENTRY_ASKED:
 		break;
@@ -120,11 +125,10 @@ static int64_t
 lifetime(const struct auth_entry *entry)
 {
 	int64_t cache_us = entry->set->options.cache_us;
-	int64_t limit_us = entry->found != AUTH_FOUND ? AUTH_NOBODY_US
-	    : entry->is_doubted                       ? FRESH_US
-	                                              : cache_us;
 
-	return cache_us < limit_us ? cache_us : limit_us;
+	return entry->is_proven || cache_us < AUTH_UNPROVEN_US
+	    ? cache_us
+	    : AUTH_UNPROVEN_US;
 }
 
 static bool
@@ -188,6 +192,18 @@ auth_entry_failed(struct auth_entry *entry, const struct error *err)
 	be_answered(entry, AUTH_FAILED);
 }
 
+/* Forgets the oldest of LIST beyond MOST. */
+static void
+forget_beyond(struct list *list, size_t most)
+{
+	struct auth_entry *entry;
+
+	while (list->count > most &&
+	    (entry = list_first(list, struct auth_entry, link)) != NULL) {
+		auth_entry_free(entry);
+	}
+}
+
 /* All have been told: it is remembered, or not. */
 static void
 be_known(struct auth_entry *entry)
@@ -200,11 +216,9 @@ be_known(struct auth_entry *entry)
 	}
 	list_remove(&set->answered, &entry->link);
 	entry->state = ENTRY_KNOWN;
-	list_append(&set->known, &entry->link);
-	if (set->known.count > AUTH_KNOWN_MAX) {
-		auth_entry_free(
-		    list_first(&set->known, struct auth_entry, link));
-	}
+	list_append(remembered(entry), &entry->link);
+	forget_beyond(&set->known, AUTH_KNOWN_MAX);
+	forget_beyond(&set->nobodies, AUTH_NOBODIES_MAX);
 	tick_if_needed(set);
 }
 
@@ -322,8 +336,9 @@ auth_question_cancel(struct auth_question *question)
 	}
 }
 
-bool
-auth_query_forget(struct auth_queries *set, const struct auth_source *source,
+/* What is known of USER; NULL: nothing. */
+static struct auth_entry *
+find_known(const struct auth_queries *set, const struct auth_source *source,
     const char *user)
 {
 	struct auth_entry *entry;
@@ -332,11 +347,35 @@ auth_query_forget(struct auth_queries *set, const struct auth_source *source,
 	put_key(source, user, &key);
 	entry = find_entry(set, &key);
 	buf_fini(&key);
-	if (entry == NULL || entry->state != ENTRY_KNOWN) {
+	return entry != NULL &&
+	        (entry->state == ENTRY_ANSWERED || entry->state == ENTRY_KNOWN)
+	    ? entry
+	    : NULL;
+}
+
+void
+auth_query_confirm(struct auth_queries *set, const struct auth_source *source,
+    const char *user)
+{
+	struct auth_entry *entry = find_known(set, source, user);
+
+	if (entry != NULL) {
+		entry->is_proven = entry->found == AUTH_FOUND;
+	}
+}
+
+bool
+auth_query_forget(struct auth_queries *set, const struct auth_source *source,
+    const char *user)
+{
+	struct auth_entry *entry = find_known(set, source, user);
+
+	if (entry == NULL) {
 		return false;
 	}
-	if (loop_now_us(set->loop) - entry->since_us < FRESH_US) {
-		entry->is_doubted = true;
+	/* If it is too fresh to be asked for anew: then as soon as may be. */
+	entry->is_proven = false;
+	if (entry->state != ENTRY_KNOWN || !is_over(entry)) {
 		return false;
 	}
 	auth_entry_free(entry);
@@ -358,15 +397,15 @@ auth_query_most_iterations(const struct auth_queries *set)
 /* ---- the set ------------------------------------------------------------- */
 
 static void
-forget_old(struct auth_queries *set)
+forget_old(struct list *list)
 {
-	int64_t before_us = loop_now_us(set->loop) - set->options.cache_us;
-	struct auth_entry *entry;
+	list_foreach_safe (list, link) {
+		struct auth_entry *entry =
+		    list_entry(link, struct auth_entry, link);
 
-	while ((entry = list_first(&set->known, struct auth_entry, link)) !=
-	        NULL &&
-	    entry->since_us <= before_us) {
-		auth_entry_free(entry);
+		if (is_over(entry)) {
+			auth_entry_free(entry);
+		}
 	}
 }
 
@@ -376,14 +415,16 @@ on_tick(struct timer *timer)
 	struct auth_queries *set = list_entry(timer, struct auth_queries, tick);
 	struct auth_channel *channel, *next;
 
-	forget_old(set);
+	forget_old(&set->known);
+	forget_old(&set->nobodies);
 	HASH_ITER(hh, set->channels, channel, next)
 	{
 		if (auth_channel_tidy(channel)) {
 			auth_channel_end(channel);
 		}
 	}
-	if (set->channels == NULL && set->known.count == 0) {
+	if (set->channels == NULL && set->known.count == 0 &&
+	    set->nobodies.count == 0) {
 		timer_stop(&set->tick);
 	}
 }
@@ -420,17 +461,6 @@ auth_queries_set_lines(
 	set->lines = ops;
 }
 
-static void
-forget_known(struct auth_queries *set)
-{
-	struct auth_entry *entry;
-
-	while ((entry = list_first(&set->known, struct auth_entry, link)) !=
-	    NULL) {
-		auth_entry_free(entry);
-	}
-}
-
 void
 auth_queries_configure(
     struct auth_queries *set, const struct auth_options *options)
@@ -438,7 +468,8 @@ auth_queries_configure(
 	struct auth_channel *channel, *next;
 
 	set->options = *options;
-	forget_known(set);
+	forget_beyond(&set->known, 0);
+	forget_beyond(&set->nobodies, 0);
 	HASH_ITER(hh, set->channels, channel, next)
 	{
 		auth_channel_renew(channel);

@@ -32,11 +32,16 @@ struct resolver;
 /* Different questions that may wait or be under way; more are refused. */
 #define AUTH_WAITING_MAX 4096
 
-/* Answers remembered; the oldest goes first. */
+/* Secrets remembered, and users that there are not; the oldest goes first. */
 #define AUTH_KNOWN_MAX 10000
+#define AUTH_NOBODIES_MAX 1000
 
-/* How long it is remembered that there is no such user, at most. */
-#define AUTH_NOBODY_US ((int64_t)1000000)
+/*
+ * How long an answer is remembered, at most, by which nobody has come in: that
+ * there is no such user, or a secret. For both it is the same, so that how long
+ * an answer takes does not tell strangers who exists.
+ */
+#define AUTH_UNPROVEN_US ((int64_t)1000000)
 
 /* Whom to ask, as whom, and what. Strings are copied where they are kept; NULL
  * and "" mean the same. */
@@ -137,6 +142,11 @@ bool auth_query_ask(struct auth_queries *set, const struct auth_source *source,
 
 /* Nothing is told any more. Idempotent; a zeroed one is accepted. */
 void auth_question_cancel(struct auth_question *question);
+
+/* Somebody has come in as USER with the secret that SOURCE told: it is the
+ * right one, and remembered for as long as it may be. */
+void auth_query_confirm(struct auth_queries *set,
+    const struct auth_source *source, const char *user);
 
 /*
  * Somebody claims to be USER and does not know the secret that SOURCE told; it

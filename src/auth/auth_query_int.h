@@ -26,7 +26,7 @@
  *   WAITING   in channel->waiting
  *   ASKED     a slot of the channel points to it
  *   ANSWERED  in set->answered: the askers are told from the ready list
- *   KNOWN     in set->known; nobody waits
+ *   KNOWN     in set->known, or in set->nobodies; nobody waits
  */
 enum auth_entry_state {
 	ENTRY_WAITING,
@@ -51,7 +51,7 @@ struct auth_entry {
 	int64_t since_us; /* loop time: asked for first; when it is answered,
 	                     of that */
 	enum auth_found found;
-	bool is_doubted;  /* asked for anew as soon as that may be */
+	bool is_proven;   /* somebody has come in with the secret */
 	char *role;       /* owned */
 	char *secret;     /* owned, wiped */
 	struct error err; /* what askers are told */
@@ -111,6 +111,7 @@ struct auth_queries {
 	struct auth_models models;     /* of all answers so far */
 	size_t waiting_count;          /* entries in WAITING and ASKED */
 	struct list known;             /* oldest answer first */
+	struct list nobodies;          /* likewise */
 	struct list answered;
 	struct list idle;   /* of struct auth_slot, longest idle first */
 	struct list hungry; /* of struct auth_channel */

@@ -224,6 +224,7 @@ login_accept(struct client *client, struct buf *out)
 	}
 	client->set->logins_accepted++;
 	pools_on_key(client->set->pools);
+	login_confirm_secret(client);
 	login_put_negotiation(client, out);
 	msg_authentication_ok(out);
 	if (login->database == NULL) {

@@ -130,6 +130,10 @@ bool login_look_again(struct client *client, uint8_t *body, size_t size);
  * does, unless auth_file has them. Closes nothing. */
 bool login_looks_up(const struct client *client);
 
+/* CLIENT knows the secret that was found, so it is the right one. Closes
+ * nothing. */
+void login_confirm_secret(struct client *client);
+
 /* CLIENT knows the secret that was found: servers of its pool may want to see
  * it, too. Closes nothing. */
 void login_share_secret(struct client *client);

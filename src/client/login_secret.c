@@ -282,6 +282,19 @@ login_look_again(struct client *client, uint8_t *body, size_t size)
 }
 
 void
+login_confirm_secret(struct client *client)
+{
+	const struct login *login = client->login;
+	struct auth_source source;
+
+	if (login->is_looked_up) {
+		source = source_of(client);
+		auth_query_confirm(
+		    client->set->auth, &source, login->startup.user);
+	}
+}
+
+void
 login_share_secret(struct client *client)
 {
 	const struct login *login = client->login;

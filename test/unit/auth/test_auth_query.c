@@ -334,11 +334,32 @@ START_TEST(auth_query_remembers_an_answer_for_a_while)
 	begin();
 	let_answer(0, "alice", "s3");
 	settle();
+	auth_query_confirm(set, &source, "alice");
 	loop_advance(loop, 4900 * MS);
 	ck_assert(ask(1, "alice"));
 	found(1, "s3");
 	ck_assert(!ask(2, "bob"));
 	loop_advance(loop, 200 * MS);
+	ck_assert(!ask(3, "alice"));
+}
+END_TEST
+
+START_TEST(auth_query_remembers_nothing_long_by_which_nobody_came_in)
+{
+	begin();
+	let_answer(0, "alice", "s3");
+	settle();
+	loop_advance(loop, 900 * MS);
+	ck_assert(ask(1, "alice"));
+	found(1, "s3");
+	loop_advance(loop, 200 * MS);
+	ck_assert(!ask(2, "alice"));
+	/* It is of no use before there is an answer. */
+	auth_query_confirm(set, &source, "alice");
+	settle();
+	let_answer(0, "alice", "s4");
+	settle();
+	loop_advance(loop, 1100 * MS);
 	ck_assert(!ask(3, "alice"));
 }
 END_TEST
@@ -377,6 +398,7 @@ START_TEST(auth_query_forgets_on_request_but_once_a_second)
 	ck_assert(!auth_query_forget(set, &source, "alice"));
 	let_answer(0, "alice", "old");
 	settle();
+	auth_query_confirm(set, &source, "alice");
 	ck_assert(ask(1, "alice"));
 	loop_advance(loop, 1100 * MS);
 	ck_assert(!auth_query_forget(set, &source, "bob"));
@@ -395,6 +417,7 @@ START_TEST(auth_query_asks_anew_a_second_later_for_who_was_doubted)
 	begin();
 	let_answer(0, "alice", "old");
 	settle();
+	auth_query_confirm(set, &source, "alice");
 	ck_assert(!auth_query_forget(set, &source, "alice"));
 	loop_advance(loop, 900 * MS);
 	ck_assert(ask(1, "alice"));
@@ -897,6 +920,28 @@ START_TEST(auth_query_bounds_what_it_remembers)
 }
 END_TEST
 
+START_TEST(auth_query_forgets_nobody_known_over_those_who_do_not_exist)
+{
+	begin();
+	let_answer(0, "alice", "s3");
+	settle();
+	for (int i = 0; i < AUTH_KNOWN_MAX; i++) {
+		char user[16];
+
+		askers[1] = (struct asker){0};
+		(void)snprintf(user, sizeof(user), "user%d", i);
+		ck_assert(!ask(1, user));
+		settle();
+		let_answer(0, NULL, NULL);
+		settle();
+		ck_assert_int_eq(askers[1].found, AUTH_NOT_FOUND);
+	}
+	ck_assert(ask(2, "alice"));
+	ck_assert(!ask(3, "user0"));
+	ck_assert(ask(4, "user9999"));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -914,6 +959,8 @@ main(void)
 	tcase_add_test(
 	    questions, auth_query_answers_many_askers_with_one_question);
 	tcase_add_test(questions, auth_query_remembers_an_answer_for_a_while);
+	tcase_add_test(questions,
+	    auth_query_remembers_nothing_long_by_which_nobody_came_in);
 	tcase_add_test(questions, auth_query_remembers_nobody_for_a_second);
 	tcase_add_test(questions, auth_query_remembers_nothing_if_it_must_not);
 	tcase_add_test(
@@ -967,6 +1014,8 @@ main(void)
 	    bounds, auth_query_lets_nobody_in_before_who_waits_for_room);
 	tcase_add_test(bounds, auth_query_bounds_what_waits);
 	tcase_add_test(bounds, auth_query_bounds_what_it_remembers);
+	tcase_add_test(bounds,
+	    auth_query_forgets_nobody_known_over_those_who_do_not_exist);
 	suite_add_tcase(suite, questions);
 	suite_add_tcase(suite, leaving);
 	suite_add_tcase(suite, connections);
