@@ -135,6 +135,20 @@ on_drained(void *owner)
 
 static const struct stream_owner stream_ops = {on_readable, on_drained};
 
+static enum close_reason
+reason_of_failure(enum connect_failure failure)
+{
+	switch (failure) {
+	case CONNECT_NO_ADDRESS:
+		return CLOSE_SERVER_NO_ADDRESS;
+	case CONNECT_TIMED_OUT:
+		return CLOSE_SERVER_CONNECT_TIMEOUT;
+	case CONNECT_REFUSED:
+		break;
+	}
+	return CLOSE_SERVER_CONNECT_FAILED;
+}
+
 static void
 on_connected(struct connector *connector, int fd, const struct error *err)
 {
@@ -144,11 +158,8 @@ on_connected(struct connector *connector, int fd, const struct error *err)
 	struct address local;
 
 	if (fd < 0) {
-		server_close(server,
-		    connector->failure == CONNECT_TIMED_OUT
-		        ? CLOSE_SERVER_CONNECT_TIMEOUT
-		        : CLOSE_SERVER_CONNECT_FAILED,
-		    err);
+		server_close(
+		    server, reason_of_failure(connector->failure), err);
 		return;
 	}
 	server->address = connector->address;

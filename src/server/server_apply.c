@@ -67,6 +67,15 @@ server_set_profile(struct server *server, struct profile *profile)
 
 /* ---- sending ------------------------------------------------------------- */
 
+/* Whether what is sent now may be cancelled for taking too long, by the limit
+ * that the last client has set: then the request would run without. */
+static bool
+is_in_a_hurry(const struct server *server)
+{
+	return server->profile != NULL &&
+	    profile_get(server->profile, "statement_timeout") != NULL;
+}
+
 static bool
 may_go_at_once(const struct server *server, const struct profile *profile)
 {
@@ -75,7 +84,8 @@ may_go_at_once(const struct server *server, const struct profile *profile)
 	case SWITCH_TRAVELS:
 		return true;
 	case SWITCH_FORMATS:
-		return place_of(server->slot, profile_formats(profile)) != NULL;
+		return !is_in_a_hurry(server) &&
+		    place_of(server->slot, profile_formats(profile)) != NULL;
 	case SWITCH_WAITS:
 		break;
 	}

@@ -119,8 +119,8 @@ need_secret(const struct server *server, const char *how, unsigned kinds,
 		return 0;
 	}
 	error_set(err, SQLSTATE_INVALID_PASSWORD,
-	    "the server asks user \"%s\" to log in by %s, for which the %s "
-	    "that is stored is of no use",
+	    "wrong password type: the server asks user \"%s\" to log in by %s, "
+	    "for which the %s that is stored is of no use",
 	    pool->user, how, names[kind]);
 	error_hint(err,
 	    "Store the password itself in auth_file or in password= of the "

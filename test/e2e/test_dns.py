@@ -171,6 +171,7 @@ def test_a_failure_is_kept_for_dns_nxdomain_ttl(named, names):
     assert names.count(NAME) == 1
     row = hosts(proxy)[NAME]
     assert row["addrs"] == "" and int(row["ttl"]) > 500
+    proxy.wait_for_log("closing because: server DNS lookup failed (age=")
 
 
 def test_a_name_that_appears_is_found(named, names):

@@ -84,6 +84,12 @@ static const struct scene scenes[] = {
         {">1 Q:select_1", "=s " SET("timezone", "a") " Q:select_1",
             ">s " OK " " OK, "=1 " OK, ">2 Q:select_2",
             "=s " SET("timezone", "b") " Q:select_2"}},
+    {"formats wait where the last client's statements are in a hurry",
+        {"timezone", "a", "statement_timeout", "1"},
+        {">1 Q:select_1",
+            "=s Q:RESET_\"statement~timeout\";_SELECT_pg~catalog."
+            "set~config(E'timezone',_E'a',_false)",
+            ">s C:RESET " OK, "=s Q:select_1"}},
     {"a role waits", {"role", "a", NULL, NULL},
         {">1 Q:select_1", "=s " SET("role", "a"), ">s " OK, "=s Q:select_1",
             ">s " OK, "=1 " OK, ">2 Q:select_2", "=s " LEAVE,
