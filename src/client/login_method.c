@@ -153,6 +153,8 @@ follow(struct client *client, const struct hba_rule *rule,
 	    [HBA_PEER] = LOGIN_PROVEN,
 	};
 
+	log_debug(&client->log, "a rule decides rule=%s:%d method=%s user=%s",
+	    rule->file, rule->line, hba_method_name(rule->method), facts->user);
 	if (rule->method == HBA_REJECT) {
 		log_info(&client->log, "rejected by a rule rule=%s:%d user=%s",
 		    rule->file, rule->line, facts->user);
