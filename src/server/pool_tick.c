@@ -56,7 +56,8 @@ refuse_blocked(
 {
 	struct error err;
 
-	if (why != NULL && !slot_is_at_fault(why)) {
+	if (why == &pool->key_error ||
+	    (why != NULL && !slot_is_at_fault(why))) {
 		err = *why; /* a server has said so, or its login needs it */
 	} else if (why == NULL) {
 		error_set(&err, SQLSTATE_CANNOT_CONNECT,
