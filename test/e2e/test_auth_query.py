@@ -410,6 +410,16 @@ def test_a_changed_password_is_noticed_at_once_where_it_can_be(
             conn.execute("alter role aq_md5 password 'aq_md5-secret'")
 
 
+def test_a_secret_that_was_shown_is_used_for_its_time(asks, cluster):
+    proxy = asks(auth_cache_time=3600)
+    mark = cluster.mark()
+    assert log_in(proxy, "aq_scram") == "aq_scram"
+    asked = time.monotonic()
+    wait_until(lambda: time.monotonic() > asked + 1.1, 10, "a second")
+    assert log_in(proxy, "aq_scram") == "aq_scram"
+    assert questions(cluster, mark, "SELECT rolname") == 1
+
+
 def test_clients_may_leave_while_another_secret_is_looked_for(asks, cluster):
     proxy = asks(auth_query=SLOW, auth_cache_time=3600)
     assert log_in(proxy, "aq_scram") == "aq_scram"
