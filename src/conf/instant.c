@@ -310,8 +310,8 @@ open_door(struct instant *instant, struct problems *problems)
 		return -1;
 	}
 	if (!instant->has_auth_type) {
-		ret = apply_setting(
-		    instant, "auth_type", has_password ? "scram-sha-256" : "any");
+		ret = apply_setting(instant, "auth_type",
+		    has_password ? "scram-sha-256" : "any");
 	}
 	if (ret == 0 && instant->config->settings.auth_type == AUTH_ANY) {
 		problems_add(problems, PROBLEM_NOTE, NULL, 0,

@@ -73,13 +73,13 @@ struct pool_options {
 };
 
 struct pool {
-	UT_hash_handle hh;                /* in set->table, by key */
-	struct pools *set;                /* borrowed; outlives every pool */
-	char *key;                        /* owned; "database\0user" */
-	const char *database;             /* in key; as clients call it */
-	const char *user;                 /* in key; as servers know it */
-	char *dbname;                     /* owned; as servers call it */
-	char *password;                   /* owned, wiped; NULL: none known */
+	UT_hash_handle hh;    /* in set->table, by key */
+	struct pools *set;    /* borrowed; outlives every pool */
+	char *key;            /* owned; "database\0user" */
+	const char *database; /* in key; as clients call it */
+	const char *user;     /* in key; as servers know it */
+	char *dbname;         /* owned; as servers call it */
+	char *password;       /* owned, wiped; NULL: none known */
 	char *learned; /* owned, wiped; as its clients' secret was found out;
 	                  NULL: the configuration has had it always */
 	const struct database_conf *conf; /* borrowed from set->config; NULL:
@@ -98,8 +98,8 @@ struct pool {
 	int64_t empty_since_us;  /* nor any server */
 	bool has_served;         /* a login of its has succeeded */
 	struct error fatal; /* why logins fail for good; empty: they do not */
-	struct error key_error; /* what those are told who have waited for a
-	                           key; empty: none is missing */
+	struct error key_error;   /* what those are told who have waited for a
+	                             key; empty: none is missing */
 	struct welcome *welcomes; /* owned */
 	struct pool_options options;
 	struct traffic_history traffic;
