@@ -281,6 +281,10 @@ def test_a_primary_that_says_no_is_quoted_though_replicas_serve(
         with nodes.primary.connect() as admin:
             admin.execute("select pg_terminate_backend(pid) from"
                           " pg_stat_activity where usename = 'alice'")
+        wait_until(lambda: not any(
+            row["user"] == "alice" and row["port"] == str(nodes.primary.port)
+            and row["state"] != "new" for row in proxy.show("SERVERS")), 10,
+            "the proxy has seen its connection end")
         conn.send(wire.query("create temp table t ()"))
         error = wire.fields_of(conn.read_until("E")[-1].payload)
     assert error["C"] == "28000"
