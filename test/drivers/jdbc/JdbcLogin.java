@@ -1,24 +1,24 @@
 /*
- * JdbcLogin.java - logs in by pgjdbc with the URL that is given and says who the
- * server thinks it is: "java JdbcLogin.java URL". The password is in PGPASSWORD.
+ * JdbcLogin.java - one login and one query by pgjdbc: "java JdbcLogin URL QUERY"
+ * prints the columns of the first row, or the SQLSTATE of what was refused.
  */
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.util.Properties;
 
 public class JdbcLogin {
-	public static void main(String[] args) throws Exception {
-		Properties words = new Properties();
-		words.setProperty("password", System.getenv("PGPASSWORD"));
-		try (Connection db = DriverManager.getConnection(args[0], words)) {
-			ResultSet row = db.createStatement().executeQuery(
-			    "select current_user");
+	public static void main(String[] args) throws SQLException {
+		try (Connection db = DriverManager.getConnection(args[0]);
+		     ResultSet row = db.createStatement().executeQuery(args[1])) {
 			row.next();
-			System.out.println(row.getString(1));
-		} catch (SQLException refused) {
-			System.out.println(refused.getSQLState());
+			System.out.println(row.getString(1) + "|" + row.getString(2));
+		} catch (SQLException problem) {
+			if (problem.getSQLState() == null
+			    || !problem.getSQLState().startsWith("28")) {
+				throw problem;
+			}
+			System.out.println(problem.getSQLState());
 		}
 	}
 }
