@@ -4,10 +4,22 @@ another form: it would take them for what it was told. PostgreSQL refuses with
 0A000, and drivers that remember descriptions (asyncpg, JDBC, postgres.js) prepare
 anew on that.
 """
+import contextlib
+
 import pytest
 
 import wire
 from wire import bind, describe, execute, parse, sync
+
+
+@contextlib.contextmanager
+def changing(cluster):
+    """A connection to the primary; what it does is on the replicas, too, when
+    it is over: a read may be theirs to answer."""
+    with cluster.primary.connect() as conn:
+        yield conn
+    cluster.catch_up()
+
 
 @pytest.fixture
 def proxy(pgweir):
@@ -16,7 +28,7 @@ def proxy(pgweir):
 
 @pytest.fixture
 def table(cluster):
-    with cluster.primary.connect() as conn:
+    with changing(cluster) as conn:
         conn.execute("drop table if exists sp")
         conn.execute("create table sp as select 1 as id")
         conn.execute("grant all on sp to public")
@@ -24,13 +36,13 @@ def table(cluster):
 
 
 def add_column(cluster, table):
-    with cluster.primary.connect() as conn:
+    with changing(cluster) as conn:
         conn.execute(f"alter table {table} add column name text default 'x'")
 
 
 # How it is asked for: what locks waits for the form, what reads runs ahead.
 WRITE = "select * from {} for update"
-READ = "/* pgweir route=primary */ select * from {}"
+READ = "select * from {}"
 
 
 def prepare(conn, table, text=WRITE, name="s"):
@@ -100,7 +112,7 @@ def test_rows_of_the_same_form_are_not_refused_there(
         proxy, cluster, table, text):
     with proxy.login() as conn:
         prepare(conn, table, text)
-        with cluster.primary.connect() as admin:
+        with changing(cluster) as admin:
             admin.execute(f"drop table {table}")
             admin.execute(f"create table {table} as select 7 as id")
             admin.execute(f"grant all on {table} to public")
@@ -112,7 +124,7 @@ def test_rows_of_the_same_form_are_not_refused_there(
 def test_a_renamed_column_is_another_form(proxy, cluster, table):
     with proxy.login() as conn:
         prepare(conn, table)
-        with cluster.primary.connect() as admin:
+        with changing(cluster) as admin:
             admin.execute(f"alter table {table} rename id to number")
         with Elsewhere(proxy):
             assert run_undescribed(conn) == "0A000"
@@ -157,13 +169,13 @@ def test_a_refused_write_has_not_run(proxy, cluster, table):
 def test_a_parameter_keeps_the_type_it_was_described_with(
         proxy, cluster, table, name, prefix):
     """Its values may come in binary: four bytes are no bigint."""
-    with cluster.primary.connect() as admin:
+    with changing(cluster) as admin:
         admin.execute(f"alter table {table} add k int default 5")
     text = prefix + "select id from {} where k = $1"
     four = (5).to_bytes(4, "big")
     with proxy.login() as conn:
         prepare(conn, table, text, name)
-        with cluster.primary.connect() as admin:
+        with changing(cluster) as admin:
             admin.execute(f"alter table {table} alter k type bigint")
         with Elsewhere(proxy):
             for _ in range(2):
@@ -196,7 +208,7 @@ def test_a_statement_prepared_after_the_change_does_not_meet_old_plans(
 def test_a_name_that_a_server_has_though_it_should_not_is_no_error(
         pgweir, cluster):
     proxy = pgweir(default_pool_size=1)
-    with cluster.primary.connect() as admin:
+    with changing(cluster) as admin:
         admin.execute("""
             create or replace function sp_occupy() returns int
             language plpgsql as $$ begin for i in 1 .. 16 loop execute
