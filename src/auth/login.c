@@ -266,6 +266,11 @@ take_password(const struct login_facts *facts,
 		    "invalid password packet size");
 		return LOGIN_REFUSE;
 	}
+	if (size == 1) { /* whoever it is: nobody has that password */
+		error_set(err, SQLSTATE_INVALID_PASSWORD,
+		    "empty password returned by client");
+		return LOGIN_REFUSE;
+	}
 	fits = exchange->awaits == AWAITS_MD5
 	    ? md5_fits(facts, exchange, text)
 	    : secret_fits(facts->keyring, facts->secret, facts->user, text,

@@ -59,6 +59,7 @@ def test_plain_refuses_an_empty_password(pgweir):
     with proxy.wire() as conn, pytest.raises(wire.WireError) as caught:
         conn.login(user="app", database="app", password="")
     assert caught.value.sqlstate == "28P01"
+    assert caught.value.message == "empty password returned by client"
 
 
 def test_plain_treats_an_unknown_user_as_a_wrong_password(pgweir):
