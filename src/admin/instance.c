@@ -191,6 +191,7 @@ instance_new(struct logger *logger, struct config *config,
 	if (begin_tls(instance, err) != 0) {
 		goto failed;
 	}
+	instance_users_watch(instance);
 	instance_watch(instance);
 	return instance;
 failed:
@@ -210,6 +211,7 @@ instance_free(struct instance **instance)
 	timer_stop(&i->tick);
 	later_end(i);
 	stats_end(i);
+	instance_users_end(i);
 	instance_tls_end(i);
 	clients_free(&i->clients);
 	pools_free(&i->pools);

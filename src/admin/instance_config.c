@@ -100,6 +100,7 @@ adopt(struct instance *instance, struct config *config, struct tls_plan *plan)
 	instance_watch(instance);
 	pools_configure(instance->pools, config);
 	clients_configure(instance->clients, config);
+	instance_users_watch(instance);
 	if (replaces_servers(old, config)) {
 		pools_reconnect(instance->pools, NULL);
 	}
@@ -170,7 +171,7 @@ instance_reload(struct instance *instance, struct problems *problems)
 	return ret;
 }
 
-/* Reads and makes what belongs to CONFIG, which SET has changed. */
+/* Reads and makes what belongs to CONFIG, a changed copy of that in force. */
 static int
 plan_set(struct instance *instance, struct config *config,
     struct tls_plan *plan, struct error *err)
@@ -196,16 +197,11 @@ plan_set(struct instance *instance, struct config *config,
 }
 
 int
-instance_set(struct instance *instance, const char *key, const char *value,
-    struct error *err)
+instance_take_config(
+    struct instance *instance, struct config *config, struct error *err)
 {
-	struct config *config =
-	    config_with_setting(instance->config, key, value, err);
 	struct tls_plan plan;
 
-	if (config == NULL) {
-		return -1;
-	}
 	if (plan_set(instance, config, &plan, err) != 0) {
 		config_unref(&config);
 		return -1;
@@ -218,4 +214,15 @@ instance_set(struct instance *instance, const char *key, const char *value,
 	}
 	adopt(instance, config, &plan);
 	return 0;
+}
+
+int
+instance_set(struct instance *instance, const char *key, const char *value,
+    struct error *err)
+{
+	struct config *config =
+	    config_with_setting(instance->config, key, value, err);
+
+	return config == NULL ? -1
+	                      : instance_take_config(instance, config, err);
 }

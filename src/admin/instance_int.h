@@ -4,6 +4,7 @@
 
 #include "admin/instance.h"
 #include "admin/instance_tls.h"
+#include "admin/instance_users.h"
 #include "admin/stats.h"
 #include "core/list.h"
 #include "core/log.h"
@@ -11,6 +12,8 @@
 #include "net/loop.h"
 
 struct buf;
+struct config;
+struct error;
 struct node;
 struct pool;
 struct supervisor;
@@ -43,6 +46,7 @@ struct instance {
 	struct timer later_tick; /* runs while there are any */
 	struct stats stats;
 	struct instance_tls tls;
+	struct instance_users users;
 	enum shutdown_mode mode;
 	bool is_stopping;
 	int64_t start_us; /* loop time */
@@ -65,6 +69,11 @@ void instance_on_signal(void *context, int number);
 void instance_on_node_doubt(void *context, struct node *node);
 void instance_on_cluster(void *context, struct pool *pool);
 void instance_on_cluster_gone(void *context, struct pool *pool);
+
+/* Everybody hears of CONFIG, made from the configuration in force; its
+ * reference is taken. -1 and ERR: nothing changed. */
+int instance_take_config(struct instance *instance, struct config *config,
+    struct error *err) __attribute__((warn_unused_result));
 
 /* Watches what is configured; the old watches end afterwards, so a node in
  * both is asked on without a break. */

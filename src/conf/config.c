@@ -147,6 +147,19 @@ change_tls_files(struct config *changed, struct error *err)
 	return ret;
 }
 
+/* All of CONFIG but its directory; that is the caller's to add. */
+static struct config *
+copy_without_directory(const struct config *config)
+{
+	struct config *copy = mem_zalloc(sizeof(*copy));
+
+	copy->references = 1;
+	copy->places = places_ref(config->places);
+	copy->tls_files = tls_files_ref(config->tls_files);
+	settings_copy(&copy->settings, &config->settings);
+	return copy;
+}
+
 struct config *
 config_with_setting(const struct config *config, const char *key,
     const char *value, struct error *err)
@@ -157,18 +170,45 @@ config_with_setting(const struct config *config, const char *key,
 	if (check_changeable(row, key, err) < 0) {
 		return NULL;
 	}
-	changed = mem_zalloc(sizeof(*changed));
-	changed->references = 1;
+	changed = copy_without_directory(config);
 	changed->directory = directory_ref(config->directory);
-	changed->places = places_ref(config->places);
-	changed->tls_files = tls_files_ref(config->tls_files);
-	settings_copy(&changed->settings, &config->settings);
 	if (settings_set(&changed->settings, row, value, err) < 0 ||
 	    setting_check_status(&changed->settings, row, false, err) < 0 ||
 	    (row->group == GROUP_TLS && change_tls_files(changed, err) < 0)) {
 		config_unref(&changed);
 	}
 	return changed;
+}
+
+struct config *
+config_with_users(const struct config *config, struct problems *problems)
+{
+	size_t errors_before = problems->error_count;
+	struct config *changed = copy_without_directory(config);
+	struct error err;
+
+	changed->directory = directory_with_entries_of(config->directory);
+	if (config_load_users(changed, directory_source(config->directory),
+	        problems, &err) != 0) {
+		problems_add(problems, PROBLEM_ERROR, NULL, 0, "auth_file: %s",
+		    err.text);
+	}
+	if (problems->error_count > errors_before) {
+		config_unref(&changed);
+	}
+	return changed;
+}
+
+const char *
+config_users_path(const struct config *config)
+{
+	return directory_source(config->directory);
+}
+
+struct file_stamp
+config_users_stamp(const struct config *config)
+{
+	return directory_source_stamp(config->directory);
 }
 
 /* ---- finding ------------------------------------------------------------ */

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "conf/database.h"
+#include "conf/file.h"
 #include "conf/problems.h"
 #include "conf/settings.h"
 #include "conf/users.h"
@@ -90,6 +91,17 @@ struct tls_files *config_tls_files(const struct config *config);
  */
 struct config *config_with_setting(const struct config *config, const char *key,
     const char *value, struct error *err) __attribute__((warn_unused_result));
+
+/*
+ * A copy of CONFIG with the users of its auth_file as that is now. NULL: errors
+ * were added to PROBLEMS. CONFIG itself is unchanged.
+ */
+struct config *config_with_users(const struct config *config,
+    struct problems *problems) __attribute__((warn_unused_result));
+
+/* The auth_file that was read, and as it was then; NULL: none was. */
+const char *config_users_path(const struct config *config);
+struct file_stamp config_users_stamp(const struct config *config);
 
 /*
  * The entry called NAME, else the fallback "*", else NULL. Of the fallback,

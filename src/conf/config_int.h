@@ -23,6 +23,12 @@ struct config {
 int config_load_tls_files(struct config *config, struct problems *problems)
     __attribute__((warn_unused_result));
 
+/* Adds the users of the file at PATH to CONFIG, and what is wrong with its
+ * lines to PROBLEMS; -1 and ERR: it cannot be read. */
+int config_load_users(struct config *config, const char *path,
+    struct problems *problems, struct error *err)
+    __attribute__((warn_unused_result));
+
 /* Returns a configuration of defaults, without entries, with one reference. */
 struct config *config_new(void);
 

@@ -38,6 +38,10 @@ struct directory {
 	struct table peers; /* by id, written in decimal */
 	struct table credentials;
 	int most_iterations; /* of any SCRAM secret among them */
+	char *source;        /* owned; the file they are from; NULL: none */
+	struct file_stamp source_stamp;
+	struct directory *entries; /* shared; has all but the credentials, in
+	                              place of this one; NULL: this has them */
 };
 
 /* ---- tables ------------------------------------------------------------- */
@@ -121,6 +125,44 @@ directory_new(void)
 }
 
 struct directory *
+directory_with_entries_of(struct directory *base)
+{
+	struct directory *directory = directory_new();
+
+	directory->entries =
+	    directory_ref(base->entries == NULL ? base : base->entries);
+	return directory;
+}
+
+/* Who has the databases, users and peers of DIRECTORY. */
+static const struct directory *
+entries_of(const struct directory *directory)
+{
+	return directory->entries == NULL ? directory : directory->entries;
+}
+
+void
+directory_set_source(struct directory *directory, const char *path,
+    const struct file_stamp *stamp)
+{
+	free(directory->source);
+	directory->source = path == NULL ? NULL : mem_strdup(path);
+	directory->source_stamp = *stamp;
+}
+
+const char *
+directory_source(const struct directory *directory)
+{
+	return directory->source;
+}
+
+struct file_stamp
+directory_source_stamp(const struct directory *directory)
+{
+	return directory->source_stamp;
+}
+
+struct directory *
 directory_ref(struct directory *directory)
 {
 	directory->references++;
@@ -157,6 +199,8 @@ directory_unref(struct directory **directoryp)
 	table_fini(&directory->users);
 	table_fini(&directory->peers);
 	table_fini(&directory->credentials);
+	directory_unref(&directory->entries);
+	free(directory->source);
 	free(directory);
 }
 
@@ -241,19 +285,19 @@ directory_add_credential(
 const struct database_conf *
 directory_find_database(const struct directory *directory, const char *name)
 {
-	return table_get(&directory->databases, name);
+	return table_get(&entries_of(directory)->databases, name);
 }
 
 const struct user_conf *
 directory_find_user(const struct directory *directory, const char *name)
 {
-	return table_get(&directory->users, name);
+	return table_get(&entries_of(directory)->users, name);
 }
 
 const struct peer_conf *
 directory_find_peer(const struct directory *directory, int id)
 {
-	return table_get(&directory->peers, peer_key(id).text);
+	return table_get(&entries_of(directory)->peers, peer_key(id).text);
 }
 
 int
@@ -271,19 +315,19 @@ directory_find_credential(const struct directory *directory, const char *user)
 size_t
 directory_database_count(const struct directory *directory)
 {
-	return directory->databases.count;
+	return entries_of(directory)->databases.count;
 }
 
 size_t
 directory_user_count(const struct directory *directory)
 {
-	return directory->users.count;
+	return entries_of(directory)->users.count;
 }
 
 size_t
 directory_peer_count(const struct directory *directory)
 {
-	return directory->peers.count;
+	return entries_of(directory)->peers.count;
 }
 
 size_t
@@ -295,22 +339,22 @@ directory_credential_count(const struct directory *directory)
 const struct database_conf *
 directory_database(const struct directory *directory, size_t index)
 {
-	assert(index < directory->databases.count);
-	return directory->databases.slots[index]->item;
+	assert(index < entries_of(directory)->databases.count);
+	return entries_of(directory)->databases.slots[index]->item;
 }
 
 const struct user_conf *
 directory_user(const struct directory *directory, size_t index)
 {
-	assert(index < directory->users.count);
-	return directory->users.slots[index]->item;
+	assert(index < entries_of(directory)->users.count);
+	return entries_of(directory)->users.slots[index]->item;
 }
 
 const struct peer_conf *
 directory_peer(const struct directory *directory, size_t index)
 {
-	assert(index < directory->peers.count);
-	return directory->peers.slots[index]->item;
+	assert(index < entries_of(directory)->peers.count);
+	return entries_of(directory)->peers.slots[index]->item;
 }
 
 const struct credential *

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "conf/database.h"
+#include "conf/file.h"
 #include "conf/users.h"
 
 struct directory;
@@ -25,6 +26,17 @@ void directory_take_database(
     struct directory *directory, struct database_conf *database);
 void directory_take_user(struct directory *directory, struct user_conf *user);
 void directory_take_peer(struct directory *directory, struct peer_conf *peer);
+
+/* Returns a directory with the databases, users and peers of BASE, which are
+ * shared and none may be added to, and no credentials. One reference. */
+struct directory *directory_with_entries_of(struct directory *base);
+
+/* Whence the credentials are: PATH, as it was at STAMP, just before it was
+ * read. Copied; NULL, as without: from no file. */
+void directory_set_source(struct directory *directory, const char *path,
+    const struct file_stamp *stamp);
+const char *directory_source(const struct directory *directory);
+struct file_stamp directory_source_stamp(const struct directory *directory);
 
 /* Copies CREDENTIAL; one of the same user is replaced. */
 void directory_add_credential(

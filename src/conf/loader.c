@@ -217,6 +217,23 @@ take_credential(void *arg, const struct credential *credential)
 	directory_add_credential(arg, credential);
 }
 
+int
+config_load_users(struct config *config, const char *path,
+    struct problems *problems, struct error *err)
+{
+	struct file_stamp stamp = file_stamp_of(path);
+	struct file_text text = {0};
+	int ret = file_read(path, INI_FILE_MAX_BYTES, &text, err);
+
+	if (ret == 0) {
+		directory_set_source(config->directory, path, &stamp);
+		userlist_parse(path, text.bytes, text.size, take_credential,
+		    config->directory, problems);
+	}
+	file_text_fini(&text);
+	return ret;
+}
+
 static void
 load_auth_file(struct loader *loader)
 {
@@ -224,7 +241,6 @@ load_auth_file(struct loader *loader)
 	const struct origin *origin = &loader->origins[row - setting_rows];
 	const char *name = loader->config->settings.auth_file;
 	struct ini_place place = {origin->file, origin->line};
-	struct file_text text = {0};
 	struct error err;
 	char *path = NULL;
 
@@ -237,13 +253,10 @@ load_auth_file(struct loader *loader)
 		return;
 	}
 	path = file_resolve(name, origin->file);
-	if (file_read(path, INI_FILE_MAX_BYTES, &text, &err) < 0) {
+	if (config_load_users(loader->config, path, loader->problems, &err) !=
+	    0) {
 		complain(loader, &place, "auth_file: ", &err);
-	} else {
-		userlist_parse(path, text.bytes, text.size, take_credential,
-		    loader->config->directory, loader->problems);
 	}
-	file_text_fini(&text);
 	free(path);
 }
 

@@ -2,6 +2,7 @@
 import os
 import signal
 
+import psycopg
 import pytest
 
 import wire
@@ -343,3 +344,54 @@ def test_a_pause_marks_nothing(pgweir):
         assert marked(proxy) == []
         proxy.console("RESUME")
         assert conn.value("select pg_backend_pid()") == pid
+
+
+# ---- the auth_file by itself ------------------------------------------------
+def replace_users(proxy, **secrets):
+    """As an editor does it: another file takes the name of the old one."""
+    path = proxy.settings["auth_file"]
+    write_file(path + ".new", "".join(
+        f'"{user}" "{secret}"\n' for user, secret in secrets.items()), 0o600)
+    os.rename(path + ".new", path)
+
+
+def can_log_in(proxy, user, password):
+    try:
+        proxy.connect(user=user, password=password).close()
+        return True
+    except psycopg.OperationalError as error:
+        assert "password authentication failed" in str(error)
+        return False
+
+
+def test_a_changed_auth_file_is_read_without_a_reload(pgweir):
+    proxy = pgweir(auth_type="scram-sha-256")
+    with proxy.connect() as conn:
+        pid = conn.execute("select pg_backend_pid()").fetchone()
+        replace_users(proxy, admin="admin-secret", app="app-secret",
+                      bob="a new one")
+        wait_until(lambda: can_log_in(proxy, "bob", "a new one"), 10)
+        assert not can_log_in(proxy, "bob", "bob-secret")
+        assert not can_log_in(proxy, "alice", "alice-secret")
+        # Databases and pools are the same, so are their connections.
+        assert conn.execute("select pg_backend_pid()").fetchone() == pid
+        # Once more, now that the users are others than at the start.
+        replace_users(proxy, admin="admin-secret", alice="alice-secret")
+        wait_until(lambda: can_log_in(proxy, "alice", "alice-secret"), 10)
+        assert not can_log_in(proxy, "bob", "a new one")
+    assert "configuration reloaded" not in proxy.log()
+
+
+@pytest.mark.parametrize("harm", ["missing", "a faulty line"])
+def test_a_changed_auth_file_that_is_of_no_use_changes_nothing(pgweir, harm):
+    proxy = pgweir(auth_type="scram-sha-256")
+    path = proxy.settings["auth_file"]
+    if harm == "missing":
+        os.rename(path, path + ".away")
+    else:
+        write_file(path, '"app" "other"\n"app\n', 0o600)
+    proxy.wait_for_log("the users read before stay until the file changes")
+    assert can_log_in(proxy, "app", "app-secret")
+    replace_users(proxy, admin="admin-secret", app="mended")
+    wait_until(lambda: can_log_in(proxy, "app", "mended"), 10)
+    assert proxy.log().count("the users read before stay") == 1
