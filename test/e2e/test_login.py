@@ -5,6 +5,7 @@ import psycopg
 import pytest
 
 import wire
+from cluster import password_of
 from conftest import Factory
 from procs import wait_until
 
@@ -179,6 +180,16 @@ def test_too_many_clients_are_refused_and_room_is_noticed(pgweir):
 @pytest.mark.parametrize("user", ["plain", "hashed", "scram"])
 def test_the_server_is_logged_in_to_by_password_md5_and_scram(proxy, user):
     with proxy.connect(user=user) as conn:
+        assert conn.execute("select current_user").fetchone() == (user,)
+
+
+@pytest.mark.parametrize("user", ["plain", "hashed", "scram"])
+def test_a_databases_own_user_and_password_open_its_servers(
+        pgweir, cluster, user):
+    proxy = pgweir(databases={
+        "app": f"{cluster.host_list()} dbname=app user={user}"
+               f" password={password_of(user)}"}, secrets={user: "other"})
+    with proxy.connect(user="alice") as conn:
         assert conn.execute("select current_user").fetchone() == (user,)
 
 

@@ -221,6 +221,37 @@ def test_a_server_may_want_a_certificate(pgweir, server, authority):
 
 # ---- changes -----------------------------------------------------------------
 
+def test_files_for_servers_are_read_again_when_they_change(
+        pgweir, server, authority):
+    server.set("hostssl all all 127.0.0.1/32 cert", ca=True)
+    stranger = Authority("Somebody else", prefix="pw-sca2-")
+    try:
+        ours = stranger.issue("ours", "/CN=app")
+        trusted = os.path.join(stranger.dir, "trusted.crt")
+        procs.write_file(trusted, open(stranger.cert, encoding="ascii").read())
+        proxy = through(pgweir, server, "verify-full",
+                        server_tls_ca_file=trusted,
+                        server_tls_cert_file=ours.cert,
+                        server_tls_key_file=ours.key)
+        with pytest.raises(psycopg.OperationalError,
+                           match="certificate verify failed"):
+            proxy.connect()
+        mark = proxy.log_size()
+        authority.issue("theirs", "/CN=app").copy_to(ours)
+        procs.write_file(trusted, open(authority.cert, encoding="ascii").read())
+        proxy.wait_for_log("were read again", since=mark)
+
+        def comes_in():
+            try:
+                proxy.connect().close()
+                return True
+            except psycopg.OperationalError:
+                return False
+        procs.wait_until(comes_in, 10, "servers are logged in to")
+    finally:
+        stranger.remove()
+
+
 def test_a_changed_mode_replaces_connections(pgweir, server):
     server.set()
     proxy = through(pgweir, server, "disable")
