@@ -216,7 +216,8 @@ def test_a_restart_under_load_costs_only_what_was_on_its_way(
         assert primary.ask("select pg_postmaster_start_time()::text") != old
         failures = [failure for worker in workers
                     for failure in worker.failures]
-        assert len(failures) <= SERVERS, failures
+        # One that took a lost one's place may have been lost as well.
+        assert len(failures) < 2 * SERVERS, failures
         idle.ask_all()
     assert all(worker.rounds >= 5 for worker in workers)
     assert len(primary.backends("usename = 'app'")) <= SERVERS
